@@ -43,14 +43,14 @@ package struct Capabilities: OptionSet, Sendable {
     }
 
     /// Reduces the thread's bounding set to these capabilities, which limits all programs that it starts. Does nothing without CAP_SETPCAP.
-    package func bound() throws(SystemError) {
+    package func limitBoundingSet() throws(SystemError) {
         guard try Self.sets().effective & Capabilities.setCapabilities.rawValue != 0 else { return }
         let code = clinux_bound_capabilities(rawValue)
         guard code == 0 else { throw SystemError("prctl", code: -code) }
     }
 
     /// Drops all other capabilities irrevocably: child processes inherit none, and `no_new_privs` keeps programs from gaining any.
-    package func keep() throws(SystemError) {
+    package func dropOthers() throws(SystemError) {
         let ambient = clinux_clear_ambient_capabilities()
         // A kernel without an ambient set has no ambient capabilities.
         guard ambient == 0 || ambient == -EINVAL else { throw SystemError("prctl", code: -ambient) }

@@ -12,11 +12,11 @@ package struct PassedFiles: Sendable {
 /// The result of reading from a socket that passes files.
 package enum PassedFilesReading: Sendable {
     /// A byte has arrived.
-    case came(PassedFiles)
+    case received(PassedFiles)
     /// No message waits.
     case nothing
     /// The other end is closed.
-    case ended
+    case closed
 }
 
 /// Passes open files between processes: SCM_RIGHTS over a UNIX stream socket, one byte per message.
@@ -49,8 +49,8 @@ package enum DescriptorPassing {
         var numbers = [Int32](repeating: -1, count: filesMax)
         let code = clinux_receive_descriptors(raw, &byte, &numbers, UInt32(filesMax), &count)
         switch code {
-        case 1: return .came(PassedFiles(byte: byte, files: numbers.prefix(Int(count)).map { OpenFile(FileDescriptor(owning: $0)) }))
-        case 0, -ECONNRESET: return .ended
+        case 1: return .received(PassedFiles(byte: byte, files: numbers.prefix(Int(count)).map { OpenFile(FileDescriptor(owning: $0)) }))
+        case 0, -ECONNRESET: return .closed
         case -EAGAIN, -EINTR: return .nothing
         default: throw SystemError("recvmsg", code: -code)
         }
@@ -60,7 +60,7 @@ package enum DescriptorPassing {
 /// Passes bytes to another process in an unnamed file. The file is sealed: no process can change its bytes or its size.
 package enum MemoryFile {
     /// Creates a sealed file that contains `bytes`.
-    package static func holding(_ bytes: [UInt8], name: String) throws(SystemError) -> OpenFile {
+    package static func containing(_ bytes: [UInt8], name: String) throws(SystemError) -> OpenFile {
         let raw = clinux_memory_file(name)
         guard raw >= 0 else { throw SystemError("memfd_create", code: -raw) }
         let file = OpenFile(FileDescriptor(owning: raw))

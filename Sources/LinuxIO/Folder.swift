@@ -15,7 +15,7 @@ package struct Folder: ~Copyable, Sendable {
     }
 
     /// Opens the directory that contains the file at `path`, an absolute path.
-    package init(holding path: String) throws(SystemError) {
+    package init(containing path: String) throws(SystemError) {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         try self.init(slash == path.startIndex ? "/" : String(path[..<slash]))
     }

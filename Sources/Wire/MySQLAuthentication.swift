@@ -90,7 +90,9 @@ package struct MySQLAuthentication: Sendable {
     ///
     /// - Parameter isPrivate: true when the stream is TLS, so that no third party can read it.
     /// - Returns: the bytes to send; `nil` when the server's result comes next.
-    package mutating func goOn(_ more: [UInt8], isPrivate: Bool, _ cryptography: any DatabaseCryptography) throws(MySQLAuthenticationError) -> [UInt8]? {
+    package mutating func handleMoreData(_ more: [UInt8], isPrivate: Bool, _ cryptography: any DatabaseCryptography) throws(MySQLAuthenticationError)
+        -> [UInt8]?
+    {
         guard method == .cachingSHA2 else { throw .unexpected(method: method.rawValue) }
         switch (step, more) {
         case (.answered, [3]):

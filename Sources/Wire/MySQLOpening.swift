@@ -73,10 +73,10 @@ package enum MySQLRefusal: Equatable, Sendable, BitwiseCopyable {
 
     /// Returns the meaning of a number; `nil` when other servers would refuse the connection as well.
     package init?(_ number: UInt16) {
-        guard let place = Self.place(of: number) else { return nil }
-        self = Self.numbers[place].refusal
+        guard let index = Self.index(of: number) else { return nil }
+        self = Self.numbers[index].refusal
     }
 
     /// Returns the index of the number in `numbers`; `nil` when it is not listed.
-    package static func place(of number: UInt16) -> Int? { numbers.firstIndex { $0.number == number } }
+    package static func index(of number: UInt16) -> Int? { numbers.firstIndex { $0.number == number } }
 }

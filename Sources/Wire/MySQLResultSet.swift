@@ -97,7 +97,7 @@ package struct MySQLResultReader: Sendable {
     ///
     /// - Returns: the answer when the packet completes it.
     /// - Throws: either case means that the connection cannot be used any further.
-    package mutating func take(_ payload: [UInt8]) throws(MySQLResultError) -> MySQLAnswer? {
+    package mutating func read(_ payload: [UInt8]) throws(MySQLResultError) -> MySQLAnswer? {
         bytes += payload.count
         guard bytes <= Self.answerBytesMax else { throw .tooMuch("bytes of an answer", limit: Self.answerBytesMax) }
         switch state {

@@ -161,11 +161,11 @@ extension ProxyHeader {
             switch type {
             case Extension.checksum:
                 var sum = ByteReader(value)
-                guard length == 4, let told: UInt32 = sum.readBigEndian() else { throw .checksum }
+                guard length == 4, let expected: UInt32 = sum.readBigEndian() else { throw .checksum }
                 var plain = Array(header)
                 let place = value.startIndex - header.startIndex
                 plain.replaceSubrange(place..<place + 4, with: repeatElement(0, count: 4))
-                guard CRC32C.checksum(of: plain) == told else { throw .checksum }
+                guard CRC32C.checksum(of: plain) == expected else { throw .checksum }
             case Extension.aws where value.first == Extension.awsEndpoint:
                 endpoint = String(decoding: value.dropFirst().prefix(255).filter { (0x21...0x7e).contains($0) }, as: UTF8.self)
             default:

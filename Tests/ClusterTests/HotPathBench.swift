@@ -78,7 +78,7 @@ final class HotPathBench {
         defer { close(file) }
         let map = mmap(nil, MemoryLayout<Counts>.size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
         counted = try #require(map != MAP_FAILED ? map : nil).bindMemory(to: Counts.self, capacity: 1)
-        let environment = ["LD_PRELOAD=\(hotPathHooks)", "HOT_PATH_COUNTS=\(folder)/counts", "HOT_PATH_THREADS=worker "]
+        let environment = ["LD_PRELOAD=\(hotPathHooks)", "HOT_PATH_COUNTS=\(folder)/counts", "HOT_PATH_THREADS=forwarding "]
         process = try ChildProcess(["env"] + (isCounted ? environment : []) + launcher + [ProxyProgram.tsukada.path, "-db", "-f", "\(folder)/cfg"])
         try eventually(within: 20, "the proxy to serve: \(process.output)") { connectOnce() != nil }
         // This connection must not count in a test.

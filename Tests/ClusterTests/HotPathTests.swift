@@ -50,7 +50,7 @@ struct HotPathTests {
         // The main thread has a forwarding thread's name while it creates one.
         func threads() throws -> [String] {
             try FileManager.default.contentsOfDirectory(atPath: "/proc/\(bench.pid)/task").filter {
-                $0 != "\(bench.pid)" && readWholeFile("/proc/\(bench.pid)/task/\($0)/comm")?.hasPrefix("worker ") == true
+                $0 != "\(bench.pid)" && readWholeFile("/proc/\(bench.pid)/task/\($0)/comm")?.hasPrefix("forwarding ") == true
             }
         }
         try eventually(within: 10, "two forwarding threads") { try threads().count == 2 }

@@ -125,7 +125,7 @@ extension ClusterSuite {
         }
 
         @Test(
-            "reports a worker's hanging thread after a second, and replaces the process after ten",
+            "reports a forwarding thread that hangs after a second, and replaces the process after ten",
             .disabled(if: !isX86, "calls are injected on x86_64 only"))
         func hangingThread() throws {
             let cluster = try freshCluster()
@@ -136,7 +136,7 @@ extension ClusterSuite {
             let mark = log.mark
             let worker = try #require(try master.workers().first)
             // The thread waits in a poll(2) without descriptors, as if it hung.
-            let thread = try master.thread("worker 1")
+            let thread = try master.thread("forwarding 1")
             let words = ["inject", "--process", "\(thread)", "--call", "\(__NR_poll)", "--arguments", "0 0 30000"]
             let began = MonotonicMoment.now
             let injection = try ChildProcess([clusterTool] + words)

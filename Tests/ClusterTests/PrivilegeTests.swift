@@ -49,7 +49,7 @@ extension ClusterSuite {
                 #expect(Self.capabilitySets.allSatisfy { thread[$0] == "0000000000000000" }, "\(thread)")
                 #expect(thread["NoNewPrivs"] == "1" && thread["Seccomp"] == "2", "\(thread)")
                 #expect((thread["Uid"] ?? "").hasPrefix("0\t") == !hasUser)
-                #expect(["worker 1", "worker 2", "watchdog"].contains(thread["Name"]) || thread["Pid"] == "\(process)", "\(thread)")
+                #expect(["forwarding 1", "forwarding 2", "watchdog"].contains(thread["Name"]) || thread["Pid"] == "\(process)", "\(thread)")
             }
             for number in 0...2 {
                 #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\(number)") == "/dev/null", "no terminal or pipe")

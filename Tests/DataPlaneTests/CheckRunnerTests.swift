@@ -255,9 +255,9 @@ struct CheckRunnerTests {
         defer { stub.close() }
         bench.start(mysql, at: stub.address) { $0.checkTimeout = .seconds(3) }
         bench.run { stub.received.count == 1 }
-        #expect(bench.runner?.isUnderWay(place) == true)
+        #expect(bench.runner?.isChecking(place) == true)
         bench.runner?.pause(place)
-        #expect(bench.runner?.isUnderWay(place) == false)
+        #expect(bench.runner?.isChecking(place) == false)
         bench.run { stub.ends == ["FIN"] }
         #expect(bench.results.isEmpty)
     }
@@ -279,7 +279,7 @@ struct CheckRunnerTests {
         bench.run { answers == [true] }
         bench.runner?.runTrial(place, at: refusing) { answers.append($0) }
         bench.run { answers == [true, false] }
-        #expect(bench.runner?.isUnderWay(place) == true && bench.results.isEmpty)
+        #expect(bench.runner?.isChecking(place) == true && bench.results.isEmpty)
     }
 
     // MARK: A starved thread

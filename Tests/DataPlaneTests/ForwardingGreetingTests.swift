@@ -13,14 +13,14 @@ struct ForwardingGreetingTests {
         "is left for another one before its clients have received a byte, and they do not notice",
         arguments: ["silent", "closing", "resetting", "garbage", "1040", "1053", "1129", "1130", "trickling"])
     func left(kind: String) throws {
-        let (first, reason): (Opening, LeaveReason) =
+        let (first, reason): (Opening, RetryReason) =
             switch kind {
             case "silent": (.waits(TestGate()), .silent)
             case "closing": (.closes, .closed)
             case "resetting": (.resets, .closed)
             case "garbage": (.says(Array("SSH-2.0-OpenSSH_9.2p1\r\n".utf8)), .garbage)
             case "trickling": (.trickles(greeting("slow"), pieces: 70), .silent)
-            default: (.saysAndCloses(error(UInt16(kind) ?? 0)), LeaveReason(error: UInt16(kind) ?? 0))
+            default: (.saysAndCloses(error(UInt16(kind) ?? 0)), RetryReason(error: UInt16(kind) ?? 0))
             }
         let bench = try ServerFirstBench([first, .says(greeting("good"))])
         for number in 1...6 {

@@ -68,7 +68,7 @@ struct ForwardingHandshakeTests {
         }
 
         init(
-            _ database: StubDatabase, others: [SocketAddress] = [], patience: Duration = .seconds(60),
+            _ database: StubDatabase, others: [SocketAddress] = [], greetingTimeout: Duration = .seconds(60),
             _ edit: (inout ForwardingHarness.Settings) -> Void = { _ in }
         ) throws {
             self.database = database
@@ -81,7 +81,7 @@ struct ForwardingHandshakeTests {
                 edit(&$0)
             }
             let failures = FailureCount()
-            let finisher = HandshakeFinisher(reactor: reactor, state: harness.state, patience: patience) { _ in failures.value += 1 }
+            let finisher = HandshakeFinisher(reactor: reactor, state: harness.state, greetingTimeout: greetingTimeout) { _ in failures.value += 1 }
             (self.finisher, self.failures) = (finisher, failures)
             try reactor.watch(harness.state.controlWakeUp.raw, for: .read) { [harness, weak finisher] _ in
                 harness.state.controlWakeUp.clear()
@@ -178,7 +178,7 @@ struct ForwardingHandshakeTests {
 
     @Test("of a server that never greets are limited in number, and are closed after a while")
     func silent() throws {
-        let bench = try Bench(StubDatabase(greets: false), patience: .milliseconds(1500))
+        let bench = try Bench(StubDatabase(greets: false), greetingTimeout: .milliseconds(1500))
         for number in 1...20 {
             let client = try bench.harness.connect()
             #expect(eventually { bench.database.present >= number })

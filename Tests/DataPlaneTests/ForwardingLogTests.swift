@@ -96,7 +96,7 @@ struct ForwardingLogTests {
         defer { fclose(file) }
         let output = LogOutput(fileno(file))
         for text in ["a\n", "b\n"] {
-            #expect(Array(text.utf8).withUnsafeBytes { output.way.write($0) })
+            #expect(Array(text.utf8).withUnsafeBytes { output.transport.write($0) })
             #expect(write(fileno(file), "other\n", 6) == 6)
         }
         var bytes = [UInt8](repeating: 0, count: 64)

@@ -86,7 +86,7 @@ struct ForwardingSecondServerTests {
         let gate = TestGate()
         let bench = try ServerFirstBench([.waits(gate), .saysAndCloses(error(1040))])
         let client = try bench.harness.connect()
-        #expect(eventually { bench.left(1, LeaveReason(error: 1040)) == 1 })
+        #expect(eventually { bench.left(1, RetryReason(error: 1040)) == 1 })
         gate.open()
         #expect(greeted(client, "late"))
         client.finishSending()

@@ -108,11 +108,11 @@ struct ForwardingObservationTests {
         let harness = try ForwardingHarness([TestServer.refusing(), echo.address])
         let cell = harness.state.serverCells[0]
         for row in 1...3 {
-            while cell.pointee.failuresInRow.load(ordering: .relaxed) < UInt32(row) { #expect(try harness.connect().text(1) == "A") }
+            while cell.pointee.consecutiveFailures.load(ordering: .relaxed) < UInt32(row) { #expect(try harness.connect().text(1) == "A") }
         }
         #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3)
         harness.route(0) { $0.address = echo.address }
-        #expect(eventually { (try? harness.connect().text(1)) == "A" && cell.pointee.failuresInRow.load(ordering: .relaxed) == 0 })
+        #expect(eventually { (try? harness.connect().text(1)) == "A" && cell.pointee.consecutiveFailures.load(ordering: .relaxed) == 0 })
         #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3, "the control thread has not read it")
     }
 

@@ -133,12 +133,12 @@ struct GaugeTests {
     @Test("never exceeds its limit and keeps its highest settled value")
     func limit() {
         let gauge = Gauge()
-        let entered = (0..<3).map { _ in gauge.enter(limit: 2) }
+        let entered = (0..<3).map { _ in gauge.tryEnter(limit: 2) }
         #expect(entered == [true, true, false])
         let before = gauge.max
-        gauge.settle()
+        gauge.updateMaximum()
         gauge.leave()
-        let (value, highest, isUnlimited) = (gauge.value, gauge.max, gauge.enter(limit: 0))
+        let (value, highest, isUnlimited) = (gauge.value, gauge.max, gauge.tryEnter(limit: 0))
         #expect(before == 0 && value == 1 && highest == 2 && isUnlimited)
     }
 }

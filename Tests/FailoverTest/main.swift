@@ -59,7 +59,7 @@ func run(_ rows: [DatabaseRows.Row], _ programs: [DatabaseProgram], in cluster: 
         }
         say("\n\(program.title)\n\n\(FailoverTable.databases.text(results))")
         for result in results where result.hindrance != nil { comparison.set(result, of: program) }
-        if program.isOurs { broken += results.reduce(0) { $0 + $1.broken.count } }
+        if program.isTsukada { broken += results.reduce(0) { $0 + $1.broken.count } }
     }
     if let document {
         try comparison.document(String(contentsOfFile: document, encoding: .utf8)).write(toFile: document, atomically: true, encoding: .utf8)

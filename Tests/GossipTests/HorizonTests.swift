@@ -126,7 +126,7 @@ struct HorizonTests {
         world.members[0].memory = GossipMemory(session: .max, administrative: [word(Self.end), word(HybridTime(bits: .max)), other])
         world.startAll()
         world.run(.seconds(3))
-        #expect(world.alerts(0).contains(.storedFarAhead(isSession: true, words: 2)))
+        #expect(world.alerts(0).contains(.storedFarAhead(isSession: true, commands: 2)))
         #expect(world.allAlive && world.members[1].core?.tables.administrativeRows == [other])
     }
 

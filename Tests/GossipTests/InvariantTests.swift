@@ -77,7 +77,7 @@ struct InvariantTests {
             bytes[world.random(below: bytes.count)] ^= UInt8(1 << world.random(below: 8))
             world.inject(bytes, from: GossipWorld.address(99), to: node)
         case 10: for index in world.members.indices where world.members[index].core == nil { world.start(index) }
-        default: world.observe(node, ServerID(UInt64(world.random(below: 4))), world.random(below: 2) == 0 ? .passed : .failedLoudly)
+        default: world.observe(node, ServerID(UInt64(world.random(below: 4))), world.random(below: 2) == 0 ? .passed : .failedWithResponse)
         }
         world.run(.milliseconds(world.random(below: 700)))
     }

@@ -60,18 +60,18 @@ struct ServerViewTests {
     func counts() {
         var bench = Bench()
         #expect(bench.view.ownFailures == 2 && !bench.view.isOwnDown && bench.view.opposite == .down && bench.verdict == .up)
-        bench.look(.failedLoudly)
+        bench.look(.failedWithResponse)
         #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown && bench.view.ownFailures == 3 && bench.view.opposite == .up)
         #expect(!bench.view.isUsable)
         bench.look(.passed)
         #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown)
-        bench.look(.failedLoudly)
+        bench.look(.failedWithResponse)
         bench.look(.passed)
         #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown, "passes in a row")
         bench.look(.passed)
         #expect(bench.verdict == .up && !bench.view.isOwnDown && bench.view.ownFailures == 0 && bench.view.isUsable)
         for failures in 1...2 {
-            bench.look(.failedSilently)
+            bench.look(.failedWithoutResponse)
             #expect(bench.verdict == .up && bench.view.ownFailures == failures)
         }
         bench.look(.passed)
@@ -80,7 +80,7 @@ struct ServerViewTests {
         bench.look(.accessDenied)
         #expect(bench.verdict == .down(.ownChecks))
         var slow = Bench(rise: 3)
-        slow.look(.failedLoudly)
+        slow.look(.failedWithResponse)
         for _ in 1...2 { slow.look(.passed) }
         #expect(slow.view.isOwnDown)
         slow.look(.passed)
@@ -91,22 +91,23 @@ struct ServerViewTests {
     func sources() {
         var bench = Bench(fall: 2)
         bench.look(.passed)
-        for _ in 1...5 { bench.look(.failedLoudly, by: .traffic, after: .milliseconds(100)) }
+        for _ in 1...5 { bench.look(.failedWithResponse, by: .traffic, after: .milliseconds(100)) }
         #expect(bench.verdict == .up && bench.view.freshEvidence(now: bench.now) == 2 && bench.view.last?.finding == .passed)
         bench.look(.passed, by: .traffic)
         #expect(bench.view.freshEvidence(now: bench.now) == 2, "a connected session does not replace a check")
         let passedAt = bench.view.passedAt
         for _ in 1...5 { bench.look(.ownFault, after: .milliseconds(100)) }
         #expect(bench.verdict == .up && bench.view.ownFailures == 0 && bench.view.passedAt == passedAt && bench.view.lastAt == bench.now)
-        #expect([Finding.failedLoudly, .failedSilently, .accessDenied].allSatisfy { $0.isFailure })
+        #expect([Finding.failedWithResponse, .failedWithoutResponse, .accessDenied].allSatisfy { $0.isFailure })
         #expect(![Finding.passed, .full, .blocked, .ownFault].contains { $0.isFailure })
     }
 
     @Test("count as one failure when they are close together: 50 ms, and 500 ms when one of them was silent")
     func spacing() {
         for (first, second, pause) in [
-            (Finding.failedLoudly, Finding.failedLoudly, 50), (.failedLoudly, .failedSilently, 500), (.failedSilently, .failedLoudly, 500),
-            (.failedSilently, .failedSilently, 500),
+            (Finding.failedWithResponse, Finding.failedWithResponse, 50), (.failedWithResponse, .failedWithoutResponse, 500),
+            (.failedWithoutResponse, .failedWithResponse, 500),
+            (.failedWithoutResponse, .failedWithoutResponse, 500),
         ] {
             for (wait, count) in [(pause - 1, 1), (pause, 2)] {
                 var bench = Bench(fall: 9)
@@ -118,7 +119,7 @@ struct ServerViewTests {
         }
         var unspaced = Bench(fall: 9, rules: SafetyRules.all.subtracting(.spacing))
         unspaced.look(.passed)
-        for _ in 1...2 { unspaced.look(.failedLoudly) }
+        for _ in 1...2 { unspaced.look(.failedWithResponse) }
         #expect(unspaced.view.freshEvidence(now: unspaced.now) == 2)
     }
 
@@ -126,14 +127,14 @@ struct ServerViewTests {
     func lifetime() {
         var bench = Bench(fall: 9)
         bench.look(.passed)
-        for _ in 1...3 { bench.look(.failedLoudly, after: .milliseconds(100)) }
+        for _ in 1...3 { bench.look(.failedWithResponse, after: .milliseconds(100)) }
         let last = bench.now
         #expect(bench.view.freshEvidence(now: last) == 2 && bench.view.evidence.count == 2)
         #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(1_900))) == 2)
         #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(2_000))) == 1)
         #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(2_001))) == 0)
         #expect(bench.view.nextSpacedAt == last.advanced(by: .milliseconds(50)))
-        bench.look(.failedSilently, after: .seconds(1))
+        bench.look(.failedWithoutResponse, after: .seconds(1))
         #expect(bench.view.nextSpacedAt == bench.now.advanced(by: .milliseconds(500)))
         var moved = bench
         moved.judge.setAddress(Bench.first, .ip(.v4(10), port: 3_306))
@@ -167,7 +168,7 @@ struct ServerViewTests {
         #expect(bench.judge.nextDeadline == bench.now, "the earlier deadline")
         // FULL has no effect on a server that is out for another reason.
         bench.look(.full)
-        bench.judge.setCircumstances(Bench.first, .drain)
+        bench.judge.setLocalState(Bench.first, .drain)
         #expect(!bench.view.isOnlyFull && !bench.view.isUsable)
     }
 
@@ -189,11 +190,11 @@ struct ServerViewTests {
     func forgotten() {
         var bench = Bench()
         bench.look(.passed)
-        for _ in 1...3 { bench.look(.failedLoudly) }
+        for _ in 1...3 { bench.look(.failedWithResponse) }
         bench.judge.forgetChecks(Bench.first)
         #expect(bench.verdict == .up && bench.view.last == nil && bench.view.lastAt == nil && bench.view.passedAt == nil)
         #expect(bench.view.evidence.isEmpty && bench.view.ownFailures == 2 && bench.view.passesWhileDown == 0)
-        bench.look(.failedLoudly)
+        bench.look(.failedWithResponse)
         #expect(bench.verdict == .down(.ownChecks))
         bench.judge.forgetChecks(ServerID(99))
     }
@@ -205,7 +206,7 @@ struct PeerWordTests {
     private func failed(_ own: Int, _ policy: VerdictPolicy = .fastDown, rules: SafetyRules = .all) -> Bench {
         var bench = Bench(policy, fall: 9, rules: rules)
         bench.look(.passed)
-        for _ in 0..<own { bench.look(.failedLoudly, after: .milliseconds(60)) }
+        for _ in 0..<own { bench.look(.failedWithResponse, after: .milliseconds(60)) }
         return bench
     }
 
@@ -265,7 +266,7 @@ struct PeerWordTests {
         bench.look(.passed, rows: [bench.row(.up, failures: 0), bench.row(.down, from: 8, address: .ip(.v4(10), port: 3_306))])
         #expect(bench.verdict == .up, "UP at the first pass after the statement has ended")
         var fast = Bench(.fastDown)
-        fast.look(.failedLoudly)
+        fast.look(.failedWithResponse)
         for _ in 1...2 { fast.look(.passed, rows: [fast.row(.down)]) }
         #expect(fast.verdict == .up, "only under any-down")
         bench = failed(2, .anyDown)
@@ -284,28 +285,28 @@ struct PeerWordTests {
         var bench = Bench(.fastDown, fall: 9, minUp: 1, servers: 2)
         bench.look(.passed)
         bench.look(.passed, at: Bench.second)
-        for _ in 1...2 { bench.look(.failedLoudly, after: .milliseconds(60)) }
+        for _ in 1...2 { bench.look(.failedWithResponse, after: .milliseconds(60)) }
         var other = bench
         other.hear([other.row()])
         #expect(other.verdict == .down(.ownAndPeers) && !other.view.isHeldUp)
-        bench.judge.setCircumstances(Bench.second, .drain)
+        bench.judge.setLocalState(Bench.second, .drain)
         var full = bench
         bench.hear([bench.row()])
         #expect(bench.verdict == .up && bench.view.isHeldUp && bench.view.checkAt == nil, "it has failed two checks already")
         full.look(.full, rows: [full.row()])
         #expect(full.view.isDown == nil && full.view.isHeldUp)
         var drained = bench
-        drained.judge.setCircumstances(Bench.first, .drain)
+        drained.judge.setLocalState(Bench.first, .drain)
         drained.hear([drained.row()])
         #expect(drained.view.isDown == .ownAndPeers, "it takes no sessions anyway")
         // The other server is usable again: the one that was held up is checked at the earliest time at which a failure counts.
-        bench.judge.setCircumstances(Bench.second, .ready)
+        bench.judge.setLocalState(Bench.second, .ready)
         #expect(bench.view.isHeldUp)
         bench.look(.passed, at: Bench.second)
         #expect(!bench.view.isHeldUp && bench.view.checkAt == bench.view.nextSpacedAt)
         var unguarded = Bench(.fastDown, fall: 9, minUp: 1, rules: SafetyRules.all.subtracting(.minUp))
         unguarded.look(.passed)
-        for _ in 1...2 { unguarded.look(.failedLoudly, after: .milliseconds(60)) }
+        for _ in 1...2 { unguarded.look(.failedWithResponse, after: .milliseconds(60)) }
         unguarded.hear([unguarded.row()])
         #expect(unguarded.verdict == .down(.ownAndPeers) && !unguarded.view.isHeldUp)
     }
@@ -347,7 +348,7 @@ struct PeerWordTests {
         bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.view.checkAt == nil, "only own checks count")
         var down = Bench()
-        down.look(.failedLoudly)
+        down.look(.failedWithResponse)
         down.hear([down.row()], after: .milliseconds(1))
         #expect(down.view.checkAt == nil)
     }
@@ -367,7 +368,7 @@ struct PeerWordTests {
         #expect(!bench.view.isAwaitingCheck)
         bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(100)))
-        bench.look(.failedLoudly, after: .seconds(5))
+        bench.look(.failedWithResponse, after: .seconds(5))
         bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(50)))
         bench.judge.planRequestedCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(70)))
@@ -412,7 +413,7 @@ struct PeerWordTests {
 struct JudgeCircumstanceTests {
     @Test("suspects its own node when two or more servers all fail alike, and republishes every server")
     func isolation() {
-        for (finding, isAlone) in [(Finding.failedSilently, true), (.accessDenied, true), (.failedLoudly, false), (.passed, false)] {
+        for (finding, isAlone) in [(Finding.failedWithoutResponse, true), (.accessDenied, true), (.failedWithResponse, false), (.passed, false)] {
             var bench = Bench(servers: 2)
             bench.look(finding)
             #expect(!bench.judge.isIsolated && bench.outputs.contains(.publish(Bench.first)) && !bench.outputs.contains(.publish(Bench.second)))
@@ -429,11 +430,11 @@ struct JudgeCircumstanceTests {
             #expect(!bench.judge.isIsolated && bench.outputs.contains(.publish(Bench.first)) == isAlone)
         }
         var mixed = Bench(servers: 2)
-        mixed.look(.failedSilently)
+        mixed.look(.failedWithoutResponse)
         mixed.look(.accessDenied, at: Bench.second)
         #expect(!mixed.judge.isIsolated)
         var differing = Bench(.own, servers: 2)
-        for id in [Bench.first, Bench.second] { differing.look(.failedSilently, at: id) }
+        for id in [Bench.first, Bench.second] { differing.look(.failedWithoutResponse, at: id) }
         differing.hear([differing.row(.up)])
         #expect(differing.view.differsSince == nil, "the fault may be this node's")
     }
@@ -458,19 +459,19 @@ struct JudgeCircumstanceTests {
         var bench = Bench()
         #expect(!bench.view.isSetByClusterCommand)
         bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: true)
-        #expect(bench.view.wish == .drain && bench.view.isSetByClusterCommand && !bench.view.isUsable)
+        #expect(bench.view.effectiveState == .drain && bench.view.isSetByClusterCommand && !bench.view.isUsable)
         bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
         #expect(bench.view.isSetByClusterCommand, "the cluster command has set this state already")
         bench.judge.setAdministrative(Bench.first, .ready, isClusterCommand: false)
-        #expect(bench.view.wish == .ready && !bench.view.isSetByClusterCommand)
+        #expect(bench.view.effectiveState == .ready && !bench.view.isSetByClusterCommand)
         bench.judge.setAdministrative(Bench.first, .ready, isClusterCommand: true)
         #expect(bench.view.isSetByClusterCommand)
-        bench.judge.setCircumstances(Bench.first, .maint)
-        #expect(bench.view.wish == .maint)
+        bench.judge.setLocalState(Bench.first, .maint)
+        #expect(bench.view.effectiveState == .maint)
         bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
-        #expect(bench.view.wish == .maint)
-        bench.judge.setCircumstances(Bench.first, .ready)
-        #expect(bench.view.wish == .drain)
+        #expect(bench.view.effectiveState == .maint)
+        bench.judge.setLocalState(Bench.first, .ready)
+        #expect(bench.view.effectiveState == .drain)
     }
 
     @Test("takes `rise` and `fall` of at least 1, and a min-up of at least 0, or 1 under `any-down`")

@@ -7,7 +7,7 @@ import Wire
 @Suite("The judge of many servers")
 struct JudgeTests {
     private static let addresses = (1...2).map { SocketAddress.ip(.v4($0), port: 3_306) }
-    private static let findings: [Finding] = [.passed, .failedLoudly, .failedSilently, .accessDenied, .full, .blocked, .ownFault]
+    private static let findings: [Finding] = [.passed, .failedWithResponse, .failedWithoutResponse, .accessDenied, .full, .blocked, .ownFault]
 
     private static func servers(_ random: inout SplitMix64) -> [GossipServer] {
         (1...12).filter { _ in Int.random(in: 0..<4, using: &random) > 0 }.map { number in
@@ -36,7 +36,7 @@ struct JudgeTests {
         case 0: judge.configure(servers(&random))
         case 1...2: judge.setAddress(id, addresses.randomElement(using: &random))
         case 3...4: judge.setAdministrative(id, state, isClusterCommand: Bool.random(using: &random))
-        case 5...6: judge.setCircumstances(id, state)
+        case 5...6: judge.setLocalState(id, state)
         case 7: judge.forgetChecks(id)
         case 8...9: judge.planRequestedCheck(id, now: now)
         case 10...14: judge.tick(now: now, witnesses: { _ in witnesses }, into: &outputs)
@@ -72,7 +72,7 @@ struct JudgeTests {
             }
             if isLook { #expect(judge.views.allSatisfy { !$0.isHeldUp || Self.isAtFloor($0, judge) }, "\(note)") }
             let findings = judge.views.compactMap { $0.last?.finding }
-            let isAlike = [Finding.failedSilently, .accessDenied].contains { finding in findings.allSatisfy { $0 == finding } }
+            let isAlike = [Finding.failedWithoutResponse, .accessDenied].contains { finding in findings.allSatisfy { $0 == finding } }
             #expect(judge.census.suggestsIsolation == (findings.count >= 2 && isAlike), "\(note)")
             #expect(judge.nextDeadline == judge.views.compactMap(\.deadline).min(), "\(note)")
             now = now.advanced(by: .milliseconds(Int64.random(in: 0...400, using: &random)))
@@ -89,18 +89,18 @@ struct JudgeTests {
         func observe(_ id: ServerID, _ finding: Finding, _ witnesses: [HealthRow] = []) {
             judge.observe(id, Observation(finding, address: Self.addresses[0]), witnesses: witnesses, now: now, into: &outputs)
         }
-        judge.setCircumstances(ids[1], .drain)
+        judge.setLocalState(ids[1], .drain)
         observe(ids[0], .passed)
-        observe(ids[0], .failedLoudly)
+        observe(ids[0], .failedWithResponse)
         now = now.advanced(by: .milliseconds(100))
         let row = HealthRow(
             observer: NodeID(1), session: 1, version: 1, server: ids[0], verdict: .down, code: 0, latency: 0, lag: .max, weight: 1, failures: 3,
             observed: now, address: Self.addresses[0])
-        observe(ids[0], .failedLoudly, [row])
+        observe(ids[0], .failedWithResponse, [row])
         #expect(judge.view(of: ids[0])?.isHeldUp == true && judge.view(of: ids[0])?.isDown == nil)
         observe(ServerID(3), .passed)
         #expect(judge.view(of: ids[0])?.isHeldUp == true)
-        judge.setCircumstances(ids[1], .ready)
+        judge.setLocalState(ids[1], .ready)
         observe(ServerID(3), .passed)
         #expect(judge.view(of: ids[0])?.isHeldUp == false && judge.view(of: ids[0])?.checkAt != nil)
     }

@@ -42,7 +42,7 @@ struct MembershipTests {
         #expect(world.allAlive && world.tablesAreEqual)
     }
 
-    @Test("declares no peer dead after a pause of the node itself", arguments: [1, 3, 20])
+    @Test("declares no peer dead after the node itself pause", arguments: [1, 3, 20])
     func creditsItsOwnPause(seconds: Int) throws {
         let world = try GossipWorld(nodes: 3)
         world.startAll()
@@ -76,7 +76,7 @@ struct MembershipTests {
     }
 
     @Test("follows a node's own observation, not a peer's claim of a death", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownObservation)])
-    func trustsItsOwnEars(rules: SafetyRules) throws {
+    func trustsItsOwnObservation(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 3) { $0.rules = rules }
         world.startAll()
         world.run(.seconds(2))
@@ -85,9 +85,9 @@ struct MembershipTests {
         #expect(world.state(of: 1, at: 2) == .dead)
         let isConvicted = world.peerChanges(0, of: 1).contains { $0.state == .dead }
         #expect(isConvicted == !rules.contains(.ownObservation))
-        #expect(world.alerts(1).contains { if case .notHeard(peer: "node2", _) = $0 { true } else { false } })
+        #expect(world.alerts(1).contains { if case .notReceivedByPeer(peer: "node2", _) = $0 { true } else { false } })
         guard rules.contains(.ownObservation) else { return }
-        #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side reports its direction once")
+        #expect(world.alerts(2).filter { $0 == .aliveElsewhere(peer: "node1", by: "node0") }.count == 1, "each side reports its direction once")
     }
 
     @Test("does not mistake its own pause for a blocked path")
@@ -101,7 +101,7 @@ struct MembershipTests {
         world.resume(0)
         world.run(.seconds(3))
         #expect(world.allAlive)
-        #expect(!world.alerts(0).contains { if case .notHeard = $0 { true } else { false } })
+        #expect(!world.alerts(0).contains { if case .notReceivedByPeer = $0 { true } else { false } })
     }
 
     @Test("lets a node refute its death on all nodes", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])
@@ -269,7 +269,7 @@ struct MembershipTests {
         #expect(world.tablesAreEqual && world.members[1].core?.tables.healthRows.count == 41)
         #expect(Set(world.history.map { $0.bytes[3] }).isSuperset(of: [DatagramKind.digest.rawValue, DatagramKind.pull.rawValue]))
         // Later changes are acknowledged again, and are not repeated forever.
-        world.observe(0, ServerID(1), .failedLoudly)
+        world.observe(0, ServerID(1), .failedWithResponse)
         world.run(.seconds(1))
         let before = world.members[0].sentDatagrams
         world.run(.seconds(2))

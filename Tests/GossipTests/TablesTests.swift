@@ -89,9 +89,9 @@ struct TablesTests {
         func row(_ server: UInt64) -> HealthRow {
             HealthRow(observer: nodes[1], session: 1, version: 1, server: ServerID(server), verdict: .up, observed: now, address: nil)
         }
-        let taken = (0..<UInt64(GossipLimits.serversMax)).filter { tables.merge(row($0)) == .taken }
+        let taken = (0..<UInt64(GossipLimits.serversMax)).filter { tables.merge(row($0)) == .stored }
         #expect(taken.count == GossipLimits.serversMax)
-        #expect(tables.merge(row(100_000)) == .refused && tables.merge(row(1 << 40)) == .taken)
+        #expect(tables.merge(row(100_000)) == .refused && tables.merge(row(1 << 40)) == .stored)
         #expect(
             tables.merge(HealthRow(observer: NodeID(5), session: 1, version: 1, server: ServerID(1), verdict: .up, observed: now, address: nil)) == .refused)
     }
@@ -136,7 +136,7 @@ struct DeliveryTests {
             case 3 where world.random(below: 3) == 0:
                 world.crash(node)
                 world.start(node, losesStore: world.random(below: 2) == 0)
-            default: world.observe(node, server, world.random(below: 2) == 0 ? .passed : .failedLoudly)
+            default: world.observe(node, server, world.random(below: 2) == 0 ? .passed : .failedWithResponse)
             }
             world.run(.milliseconds(world.random(below: 400)))
         }
@@ -185,7 +185,7 @@ struct DeliveryTests {
         try world.with(0) { core, now, outputs in try core.administer(ServerID(1), .drain, for: .seconds(2), now: now, into: &outputs) }
         try world.with(0) { core, now, outputs in try core.administer(ServerID(2), .drain, now: now, into: &outputs) }
         world.run(.milliseconds(100))
-        for state in [AdministrativeState.maint, .ready] { world.local(1, .circumstances(ServerID(1), state)) }
+        for state in [AdministrativeState.maint, .ready] { world.local(1, .localState(ServerID(1), state)) }
         world.partition([0], [1])
         try world.with(0) { core, now, outputs in try core.administer(ServerID(2), .drain, for: .seconds(1), now: now, into: &outputs) }
         try world.with(0) { core, now, outputs in try core.setWeight(ServerID(2), 7, now: now, into: &outputs) }

@@ -35,8 +35,8 @@ struct VerdictTests {
             let world = try world(.fastDown)
             world.random = SplitMix64(seed: seed)
             world.network.loss = loss
-            world.check = { _, server in server == Self.first ? Observation(.failedLoudly, address: Self.address) : nil }
-            world.observe(0, Self.first, .failedLoudly)
+            world.check = { _, server in server == Self.first ? Observation(.failedWithResponse, address: Self.address) : nil }
+            world.observe(0, Self.first, .failedWithResponse)
             let start = world.now
             world.run(.seconds(3))
             #expect(isDown(world, 0) && isDown(world, 1) && !isDown(world, 0, Self.second), "seed \(seed), loss \(loss)")
@@ -52,37 +52,37 @@ struct VerdictTests {
     func ownEvidence(rules: SafetyRules) throws {
         let world = try world(.fastDown, fall: 5, rules: rules)
         for _ in 0..<3 {
-            world.observe(0, Self.first, .failedLoudly)
+            world.observe(0, Self.first, .failedWithResponse)
             world.run(.milliseconds(60))
         }
         #expect(isDown(world, 1) == !rules.contains(.ownEvidence))
         // Two checks at one moment count as one.
-        world.observe(1, Self.first, .failedLoudly)
-        world.observe(1, Self.first, .failedLoudly)
+        world.observe(1, Self.first, .failedWithResponse)
+        world.observe(1, Self.first, .failedWithResponse)
         #expect(isDown(world, 1) == (rules != .all))
         world.run(.milliseconds(60))
-        world.observe(1, Self.first, .failedLoudly)
+        world.observe(1, Self.first, .failedWithResponse)
         #expect(isDown(world, 1))
     }
 
     @Test("requires silent failures to be half a second apart")
     func silentFailures() throws {
         let world = try world(.fastDown, fall: 5)
-        world.observe(0, Self.first, .failedSilently)
+        world.observe(0, Self.first, .failedWithoutResponse)
         world.run(.milliseconds(10))
-        world.observe(1, Self.first, .failedSilently)
+        world.observe(1, Self.first, .failedWithoutResponse)
         world.run(.milliseconds(400))
-        world.observe(1, Self.first, .failedSilently)
+        world.observe(1, Self.first, .failedWithoutResponse)
         #expect(!isDown(world, 1))
         world.run(.milliseconds(150))
-        world.observe(1, Self.first, .failedSilently)
+        world.observe(1, Self.first, .failedWithoutResponse)
         #expect(isDown(world, 1))
     }
 
     @Test("is UP again only after `rise` passes of the node's own checks")
     func riseIsItsOwn() throws {
         let world = try world(.fastDown)
-        for _ in 0..<3 { for node in 0...1 { world.observe(node, Self.first, .failedLoudly) } }
+        for _ in 0..<3 { for node in 0...1 { world.observe(node, Self.first, .failedWithResponse) } }
         #expect(isDown(world, 0) && isDown(world, 1))
         for _ in 0..<2 { world.observe(0, Self.first, .passed) }
         world.run(.seconds(1))
@@ -99,7 +99,7 @@ struct VerdictTests {
         let alone = try GossipWorld(nodes: 1, servers: Self.servers(.own))
         alone.startAll()
         world.random = SplitMix64(seed: seed)
-        let findings: [Finding] = [.passed, .failedLoudly, .failedSilently, .full, .blocked, .ownFault, .accessDenied]
+        let findings: [Finding] = [.passed, .failedWithResponse, .failedWithoutResponse, .full, .blocked, .ownFault, .accessDenied]
         alone.run(world.now.duration(to: alone.now) * -1)
         for server in [Self.first, Self.second] { alone.observe(0, server, .passed) }
         for step in 0..<200 {
@@ -121,10 +121,10 @@ struct VerdictTests {
     @Test("under `any-down` follows a peer's DOWN, but never below min-up", arguments: [SafetyRules.all, .all.subtracting(.minUp)])
     func anyDown(rules: SafetyRules) throws {
         let world = try world(.anyDown, rules: rules)
-        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        for _ in 0..<3 { world.observe(0, Self.first, .failedWithResponse) }
         world.run(.milliseconds(50))
         #expect(world.verdict(Self.first, at: 1) == .down(.peers))
-        for _ in 0..<3 { world.observe(0, Self.second, .failedLoudly) }
+        for _ in 0..<3 { world.observe(0, Self.second, .failedWithResponse) }
         world.run(.milliseconds(50))
         #expect(isDown(world, 1, Self.second) == !rules.contains(.minUp))
         #expect(world.members[1].core?.usableCount(ofProxy: 0) == (rules.contains(.minUp) ? 1 : 0))
@@ -141,18 +141,18 @@ struct VerdictTests {
         "restarts its counts when a maintenance ends: UP until the first failure, unless a peer keeps it down", arguments: [VerdictPolicy.fastDown, .anyDown])
     func maintenanceEnds(policy: VerdictPolicy) throws {
         let world = try world(policy)
-        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        for _ in 0..<3 { world.observe(0, Self.first, .failedWithResponse) }
         world.observe(1, Self.first, .blocked)
         world.run(.milliseconds(50))
         for node in 0...1 { world.local(node, .maintenanceEnded(Self.first)) }
         #expect(world.verdict(Self.first, at: 0) == .up)
         #expect(world.verdict(Self.first, at: 1) == (policy == .anyDown ? .down(.peers) : .up))
-        world.observe(0, Self.first, .failedLoudly)
+        world.observe(0, Self.first, .failedWithResponse)
         #expect(world.verdict(Self.first, at: 0) == .down(.ownChecks))
         // One pass restores full confidence.
         world.local(0, .maintenanceEnded(Self.first))
         world.observe(0, Self.first, .passed)
-        for _ in 0..<2 { world.observe(0, Self.first, .failedLoudly) }
+        for _ in 0..<2 { world.observe(0, Self.first, .failedWithResponse) }
         #expect(world.verdict(Self.first, at: 0) == .up)
     }
 
@@ -160,13 +160,13 @@ struct VerdictTests {
     func circumstances() throws {
         let world = try world(.anyDown)
         let usable = { world.members[1].core?.usableCount(ofProxy: 0) }
-        world.local(1, .circumstances(Self.second, .maint))
+        world.local(1, .localState(Self.second, .maint))
         try world.with(1) { core, now, outputs in try core.administer(Self.second, .ready, now: now, into: &outputs) }
         #expect(usable() == 1)
-        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        for _ in 0..<3 { world.observe(0, Self.first, .failedWithResponse) }
         world.run(.milliseconds(50))
         #expect(world.verdict(Self.first, at: 1) == .up, "min-up")
-        world.local(1, .circumstances(Self.second, .ready))
+        world.local(1, .localState(Self.second, .ready))
         #expect(usable() == 2)
         try world.with(1) { core, now, outputs in try core.setWeight(Self.second, 0, now: now, into: &outputs) }
         #expect(usable() == 1, "at once, without an update from the registry")
@@ -176,14 +176,14 @@ struct VerdictTests {
     func fullIsNotTakenAway() throws {
         let world = try world(.fastDown, fall: 5)
         for _ in 0..<5 {
-            world.observe(0, Self.first, .failedLoudly)
-            world.observe(1, Self.second, .failedLoudly)
+            world.observe(0, Self.first, .failedWithResponse)
+            world.observe(1, Self.second, .failedWithResponse)
         }
         world.run(.milliseconds(50))
         // Node 1 has one usable server left. Two failures suffice for gossip without min-up; FULL does not add to them.
-        world.observe(1, Self.first, .failedLoudly)
+        world.observe(1, Self.first, .failedWithResponse)
         world.run(.milliseconds(60))
-        world.observe(1, Self.first, .failedLoudly)
+        world.observe(1, Self.first, .failedWithResponse)
         #expect(isDown(world, 1, Self.second) && !isDown(world, 1))
         world.observe(1, Self.first, .full)
         #expect(!isDown(world, 1))
@@ -192,11 +192,11 @@ struct VerdictTests {
     @Test("ignores peers that are dead, that state another address, or whose failure is not the server's")
     func whoCounts() throws {
         let world = try world(.anyDown, nodes: 3)
-        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly, address: .ip(.v4(8), port: 3_306)) }
+        for _ in 0..<3 { world.observe(0, Self.first, .failedWithResponse, address: .ip(.v4(8), port: 3_306)) }
         for _ in 0..<3 { world.observe(2, Self.first, .blocked) }
         world.run(.milliseconds(50))
         #expect(!isDown(world, 1) && isDown(world, 0) && world.verdict(Self.first, at: 2) == .blocked)
-        for _ in 0..<3 { world.observe(0, Self.second, .failedLoudly) }
+        for _ in 0..<3 { world.observe(0, Self.second, .failedWithResponse) }
         world.run(.milliseconds(50))
         #expect(isDown(world, 1, Self.second))
         world.crash(0)
@@ -221,7 +221,7 @@ struct VerdictTests {
 
     @Test(
         "is published as `unknown` when everything fails at once: an expired password must not empty both nodes",
-        arguments: [Finding.accessDenied, .failedSilently])
+        arguments: [Finding.accessDenied, .failedWithoutResponse])
     func isolation(finding: Finding) throws {
         let world = try world(.anyDown)
         for _ in 0..<5 {
@@ -237,12 +237,12 @@ struct VerdictTests {
     @Test("makes the node check at once when a peer sees the first failure, at most once in 100 ms, and not for old rows")
     func requestsChecks() throws {
         let world = try world(.fastDown, fall: 9)
-        world.observe(0, Self.first, .failedLoudly)
+        world.observe(0, Self.first, .failedWithResponse)
         world.run(.milliseconds(5))
         #expect(world.requestedChecks(1).count == 1)
         world.check = { _, _ in Observation(.passed, address: Self.address) }
         for _ in 0..<20 {
-            world.observe(0, Self.first, .failedLoudly)
+            world.observe(0, Self.first, .failedWithResponse)
             world.run(.milliseconds(20))
         }
         #expect(world.requestedChecks(1).count <= 6, "\(world.requestedChecks(1).count)")
@@ -257,7 +257,7 @@ struct VerdictTests {
     @Test("that differs from a peer's for 30 s is reported once")
     func viewsDiffer() throws {
         let world = try world(.own)
-        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        for _ in 0..<3 { world.observe(0, Self.first, .failedWithResponse) }
         world.run(.seconds(29))
         #expect(!world.alerts(1).contains { if case .viewsDiffer = $0 { true } else { false } })
         world.run(.seconds(40))

@@ -15,7 +15,7 @@ struct WitnessingTests {
         return world
     }
 
-    private func sights(_ world: GossipWorld) -> [PeerView] { world.members[0].core?.sights(of: Self.servers, now: world.now) ?? [] }
+    private func sights(_ world: GossipWorld) -> [PeerView] { world.members[0].core?.peerViews(of: Self.servers, now: world.now) ?? [] }
 
     private func observe(_ world: GossipWorld, _ node: Int, _ finding: Finding, servers: [ServerID] = servers, times: Int = 1) {
         for _ in 0..<times { for server in servers { world.observe(node, server, finding) } }
@@ -35,9 +35,9 @@ struct WitnessingTests {
         observe(world, 1, .passed)
         observe(world, 2, .passed, servers: [Self.servers[1]])
         #expect(sights(world).map(\.usable) == [2, 1] && sights(world).map(\.seen) == [2, 1])
-        observe(world, 1, .failedLoudly, servers: [Self.servers[0]])
+        observe(world, 1, .failedWithResponse, servers: [Self.servers[0]])
         #expect(sights(world).map(\.usable) == [1, 1] && sights(world).map(\.failing) == [1, 0])
-        observe(world, 1, .failedLoudly, times: 3)
+        observe(world, 1, .failedWithResponse, times: 3)
         #expect(sights(world).map(\.usable) == [0, 1] && sights(world).map(\.failing) == [0, 0] && sights(world).map(\.seen) == [2, 1])
     }
 
@@ -45,7 +45,7 @@ struct WitnessingTests {
     func isolated() throws {
         let world = try world()
         observe(world, 1, .passed)
-        observe(world, 1, .failedSilently, times: 3)
+        observe(world, 1, .failedWithoutResponse, times: 3)
         #expect(sights(world).map(\.usable) == [0] && sights(world).map(\.failing) == [0] && sights(world).map(\.seen) == [2])
     }
 

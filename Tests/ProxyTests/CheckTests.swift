@@ -142,8 +142,8 @@ struct CheckTests {
         #expect(refused.failed(reason, fault: .server, now: after(1)) == [])
         var unreachable = mysqlCheck()
         #expect(
-            unreachable.failed("EHOSTUNREACH", fault: .silence, now: after(1)) == [
-                verdict(.layer4ConnectionProblem, "EHOSTUNREACH", milliseconds: 1, fault: .silence)
+            unreachable.failed("EHOSTUNREACH", fault: .noResponse, now: after(1)) == [
+                verdict(.layer4ConnectionProblem, "EHOSTUNREACH", milliseconds: 1, fault: .noResponse)
             ])
         var broken = connectedCheck()
         #expect(broken.failed("ECONNRESET", fault: .server, now: after(1)) == [verdict(.socketError, "ECONNRESET", milliseconds: 1)])
@@ -158,9 +158,9 @@ struct CheckTests {
         _ = check.connected(now: after(100))
         #expect(check.deadline == after(800))
         _ = check.received([0x4a, 0, 0], now: after(700))
-        #expect(check.timedOut(now: after(800)) == [verdict(.layer7Timeout, milliseconds: 800, fault: .silence)])
+        #expect(check.timedOut(now: after(800)) == [verdict(.layer7Timeout, milliseconds: 800, fault: .noResponse)])
         var unconnected = self.mysqlCheck()
-        #expect(unconnected.timedOut(now: after(500)) == [verdict(.layer4Timeout, milliseconds: 500, fault: .silence)])
+        #expect(unconnected.timedOut(now: after(500)) == [verdict(.layer4Timeout, milliseconds: 500, fault: .noResponse)])
     }
 
     @Test("has inter for everything without timeout check")

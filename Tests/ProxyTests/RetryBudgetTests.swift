@@ -29,7 +29,7 @@ struct RetryBudgetTests {
     @Test("ignores sessions before its window")
     func window() {
         var budget = RetryBudget(percent: 20, now: 0)
-        for second in 1...30 as ClosedRange<Int64> { budget.look(sessions: UInt64(second) * 100, now: second * 1000) }
+        for second in 1...30 as ClosedRange<Int64> { budget.update(sessions: UInt64(second) * 100, now: second * 1000) }
         #expect(granted(&budget, sessions: 3100, now: 31_000) == 180)
     }
 
@@ -52,7 +52,7 @@ struct RetryBudgetTests {
                 sessions += 1
                 begun.append(now)
             }
-            budget.look(sessions: sessions, now: now)
+            budget.update(sessions: sessions, now: now)
             guard Bool.random(using: &random), budget.take(sessions: sessions, now: now) else { continue }
             retried.append(now)
             // The window's last second is incomplete, and the sessions of its first second count from that second's beginning.

@@ -29,13 +29,13 @@ struct RetryWindowTests {
         for (now, count) in [(9_999, 19), (10_000, 4)] as [(Int64, Int)] {
             var budget = RetryBudget(percent: 20, freeMax: 0, now: 0)
             for _ in 0..<5 { #expect(budget.take(sessions: 100, now: 500) == true) }
-            budget.look(sessions: 100, now: 1_000)
+            budget.update(sessions: 100, now: 1_000)
             #expect(granted(&budget, sessions: 120, now: now) == count, "\(now)")
         }
         // The first hundred sessions and their retries have left; those of second 1 have not.
         var budget = RetryBudget(percent: 20, freeMax: 0, now: 0)
         #expect(granted(&budget, sessions: 100, now: 500) == 20)
-        budget.look(sessions: 100, now: 1_000)
+        budget.update(sessions: 100, now: 1_000)
         #expect(granted(&budget, sessions: 150, now: 1_999) == 10)
         #expect(granted(&budget, sessions: 150, now: 10_000) == 0, "second 1 is in the window")
         #expect(granted(&budget, sessions: 150, now: 11_000) == 0, "no session is new")
@@ -45,8 +45,8 @@ struct RetryWindowTests {
     @Test("counts a second's sessions from the first call in that second, regardless of later calls")
     func firstLook() {
         var budget = RetryBudget(percent: 100, freeMax: 0, now: 20_000)
-        budget.look(sessions: 40, now: 31_000)
-        budget.look(sessions: 90, now: 31_900)
+        budget.update(sessions: 40, now: 31_000)
+        budget.update(sessions: 90, now: 31_900)
         #expect(granted(&budget, sessions: 100, now: 31_999) == 60)
     }
 }

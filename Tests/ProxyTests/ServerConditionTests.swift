@@ -36,7 +36,7 @@ struct ServerConditionTests {
                 case 0: .checkFinished(Bench.refused)
                 case 1, 2: .checkFinished(Bench.pass)
                 case 3: .setFitness(.unfit(reason: "lag"))
-                case 4: .setFitness(.whole)
+                case 4: .setFitness(.fullWeight)
                 case 5: .setAdministrative([.ready, .drain, .maint][Int.random(in: 0..<3, using: &random)])
                 default: .takenDown(.peers(["tsukada02"]))
                 }
@@ -57,7 +57,7 @@ struct ServerConditionTests {
         let second = { bench.now = bench.now.advanced(by: .seconds(1)) }
         #expect(bench.status().condition == .out && bench.status().conditionSince == start)
         second()
-        _ = bench.lines(.setFitness(.whole))
+        _ = bench.lines(.setFitness(.fullWeight))
         #expect(bench.status().condition == .up && bench.status().conditionSince == bench.now && bench.status(1).conditionSince == start)
         let up = bench.now
         second()
@@ -88,6 +88,7 @@ struct ServerConditionTests {
         #expect(bench.lines(.setFitness(.unfit(reason: "replication lag 37s > 10s"))).isEmpty && bench.status().condition == .down)
         _ = bench.lines(Bench.pass)
         #expect(bench.lines(Bench.pass).last?.hasPrefix("<133>Server mysql-read/db1 is UP but OUT (replication lag 37s > 10s). 1 active ") == true)
-        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-read/db1 is IN (was OUT: replication lag 37s > 10s). 2 active ") == true)
+        #expect(
+            bench.lines(.setFitness(.fullWeight)).first?.hasPrefix("<133>Server mysql-read/db1 is IN (was OUT: replication lag 37s > 10s). 2 active ") == true)
     }
 }

@@ -50,7 +50,7 @@ struct RegistryBench {
 
     /// The lines that one event logs, with their syslog numbers for local0.
     mutating func lines(_ event: ServerRegistry.Event, _ server: Int = 0, backend: Int = 0) -> [String] {
-        (effects(event, server, backend: backend) + registry.settle(backend, now: now)).compactMap { effect in
+        (effects(event, server, backend: backend) + registry.updateBackend(backend, now: now)).compactMap { effect in
             guard case .log(let level, let text, _) = effect else { return nil }
             return "<\(128 + level.rawValue)>\(text)"
         }
@@ -127,7 +127,7 @@ struct ServerRegistryLineTests {
         #expect(bench.effects(.setFitness(.unfit(reason: "x")), 1).last == .routeChanged(ServerReference(backend: 0, server: 1)))
         #expect(bench.registry.status(ofBackend: 0).activeServers == 0)
         #expect(
-            bench.lines(.setFitness(.whole)) == [
+            bench.lines(.setFitness(.fullWeight)) == [
                 "<133>Server mysql-read/db1 is IN (was OUT: replication lag 38s > 10s). 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
             ])
         #expect(bench.effects(.setFitness(.fit(quarters: 2))) == [.routeChanged(ServerReference(backend: 0, server: 0))])
@@ -141,13 +141,13 @@ struct ServerRegistryLineTests {
         backend.database?.role = .primary
         var bench = RegistryBench([backend])
         #expect(!bench.status().isUsable && bench.registry.status(ofBackend: 0).activeServers == 0)
-        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-write/db1 is IN (was OUT: not checked yet).") == true)
+        #expect(bench.lines(.setFitness(.fullWeight)).first?.hasPrefix("<133>Server mysql-write/db1 is IN (was OUT: not checked yet).") == true)
         // The loss of the writer is an alert. The loss of a candidate is not, and no line counts a candidate as active.
         #expect(
             bench.lines(.setFitness(.unfit(reason: "read_only is ON"))).first
                 == "<129>Server mysql-write/db1 is OUT: read_only is ON. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                 + "0 remaining in queue.")
-        _ = bench.lines(.setFitness(.whole))
+        _ = bench.lines(.setFitness(.fullWeight))
         #expect(bench.lines(Bench.refused, 1).last?.hasPrefix("<132>Server mysql-write/db2 is DOWN. 1 active and 0 backup servers left.") == true)
         #expect(bench.lines(.setFitness(.unfit(reason: "cannot be reached")), 1).isEmpty)
         _ = bench.lines(Bench.pass, 1)
@@ -231,16 +231,16 @@ struct ServerRegistryLineTests {
         let lagging = ServerFitness.unfit(reason: "replication lag 37s > 10s")
         for (leaving, coming) in [(0, 1), (1, 0)] {
             apply(&bench, leaving, lagging)
-            apply(&bench, coming, .whole)
-            #expect(bench.registry.settle(0, now: bench.now).isEmpty)
+            apply(&bench, coming, .fullWeight)
+            #expect(bench.registry.updateBackend(0, now: bench.now).isEmpty)
         }
         apply(&bench, 1, lagging)
         apply(&bench, 0, lagging)
-        #expect(bench.registry.settle(0, now: bench.now) == [.log(.emergency, "backend mysql-read has no server available!", backend: 0)])
-        #expect(bench.registry.settle(0, now: bench.now).isEmpty)
+        #expect(bench.registry.updateBackend(0, now: bench.now) == [.log(.emergency, "backend mysql-read has no server available!", backend: 0)])
+        #expect(bench.registry.updateBackend(0, now: bench.now).isEmpty)
         bench.now = bench.now.advanced(by: .seconds(3))
-        apply(&bench, 0, .whole)
-        #expect(bench.registry.settle(0, now: bench.now).isEmpty)
+        apply(&bench, 0, .fullWeight)
+        #expect(bench.registry.updateBackend(0, now: bench.now).isEmpty)
         let status = bench.registry.status(ofBackend: 0)
         #expect(status.downTransitions == 1 && status.downtime(now: bench.now) == .seconds(3))
     }
@@ -504,7 +504,7 @@ struct ServerRegistryStateTests {
             if usableBefore != models.map(\.isUsable) { #expect(effects.last == .routeChanged(ServerReference(backend: 0, server: index)), "\(place)") }
             let hasEnded = usableBefore.contains(true) && !models.contains(where: \.isUsable)
             let line = ServerRegistry.Effect.log(.emergency, "backend t has no server available!", backend: 0)
-            #expect(bench.registry.settle(0, now: bench.now) == (hasEnded ? [line] : []), "\(place)")
+            #expect(bench.registry.updateBackend(0, now: bench.now) == (hasEnded ? [line] : []), "\(place)")
         }
     }
 

@@ -9,7 +9,7 @@ struct SessionClosingTests {
     private static let place = ServerReference(backend: 0, server: 0)
 
     private static func silence(_ status: CheckStatus = .layer4Timeout, for duration: Duration = .zero) -> CheckResult {
-        CheckResult(status: status, duration: duration, fault: .silence)
+        CheckResult(status: status, duration: duration, fault: .noResponse)
     }
 
     /// `inter` 2 s, rise 2, fall 1: the host is gone after more than 4 s. Failed connects count as checks after 3.
@@ -60,7 +60,7 @@ struct SessionClosingTests {
 
     @Test("stays silent when connects fail, or when this node cannot check")
     func notAnAnswer() {
-        for event in [ServerRegistry.Event.connectsFailed(inRow: 3), .checkFinished(CheckResult(status: .socketError, duration: .zero, fault: .node))] {
+        for event in [ServerRegistry.Event.connectsFailed(consecutive: 3), .checkFinished(CheckResult(status: .socketError, duration: .zero, fault: .node))] {
             var bench = bench(isObserved: true)
             #expect(!closes(Self.silence(), after: 0, &bench))
             _ = bench.effects(event)
@@ -81,13 +81,13 @@ struct SessionClosingTests {
     @Test("has failed connects counted, reset and followed by a check only when there are enough")
     func failedConnects() {
         var bench = bench(isObserved: true)
-        #expect(bench.effects(.connectsFailed(inRow: 2)).isEmpty && bench.status().observedFailures == 0)
-        #expect(bench.effects(.connectsFailed(inRow: 3)).first == .forgetFailedConnects(Self.place))
+        #expect(bench.effects(.connectsFailed(consecutive: 2)).isEmpty && bench.status().observedFailures == 0)
+        #expect(bench.effects(.connectsFailed(consecutive: 3)).first == .forgetFailedConnects(Self.place))
         #expect(bench.status().observedFailures == 1 && bench.status().failedChecks == 1)
-        #expect(bench.effects(.connectsFailed(inRow: 4)).first == .forgetFailedConnects(Self.place) && bench.status().observedFailures == 2)
+        #expect(bench.effects(.connectsFailed(consecutive: 4)).first == .forgetFailedConnects(Self.place) && bench.status().observedFailures == 2)
         var unchecked = Bench.server("s", isChecked: false)
         unchecked.observation = ConnectObservation()
         var other = RegistryBench([Bench.backend("t", [unchecked])])
-        #expect(other.effects(.connectsFailed(inRow: 1_000)).isEmpty)
+        #expect(other.effects(.connectsFailed(consecutive: 1_000)).isEmpty)
     }
 }

@@ -11,8 +11,8 @@ struct SessionEvidenceTests {
     @Test("holds for a silent server until a check is greeted in time, and is new only once")
     func suspect() {
         var evidence = SessionEvidence(isClearedByChecks: true)
-        #expect(evidence.found(.suspect, now: start) == true)
-        #expect(evidence.found(.suspect, now: at(0.1)) == false)
+        #expect(evidence.record(.suspect, now: start) == true)
+        #expect(evidence.record(.suspect, now: at(0.1)) == false)
         #expect(evidence.skip == .suspect && evidence.deadline == nil)
         #expect(evidence.timePassed(now: at(1000)) == false)
         #expect(evidence.checkPassed(isInTime: false) == false)
@@ -27,7 +27,7 @@ struct SessionEvidenceTests {
         var evidence = SessionEvidence(isClearedByChecks: true)
         var now = start
         for seconds in [1, 2, 4, 8, 8] as [Int64] {
-            #expect(evidence.found(.full(1040), now: now) == true)
+            #expect(evidence.record(.full(1040), now: now) == true)
             #expect(evidence.pause == .seconds(seconds) && evidence.deadline == now.advanced(by: .seconds(seconds)))
             #expect(evidence.timePassed(now: now.advanced(by: .milliseconds(seconds * 1000 - 1))) == false)
             now = now.advanced(by: .seconds(seconds))
@@ -35,7 +35,7 @@ struct SessionEvidenceTests {
             #expect(evidence.skip == nil)
         }
         #expect(evidence.checkPassed(isInTime: true) == false)
-        #expect(evidence.found(.full(1040), now: now) == true)
+        #expect(evidence.record(.full(1040), now: now) == true)
         #expect(evidence.pause == .seconds(1))
         #expect(evidence.checkPassed(isInTime: false) == true, "it has room again")
         #expect(evidence.skip == nil)
@@ -44,25 +44,25 @@ struct SessionEvidenceTests {
     @Test("expires when no check can clear it, and its duration is forgotten after a quiet time")
     func unproven() {
         var evidence = SessionEvidence(isClearedByChecks: false)
-        #expect(evidence.found(.suspect, now: start) == true)
+        #expect(evidence.record(.suspect, now: start) == true)
         #expect(evidence.deadline == at(1))
         #expect(evidence.checkPassed(isInTime: true) == false)
         #expect(evidence.skip == .suspect)
         #expect(evidence.timePassed(now: at(1)) == true)
-        #expect(evidence.found(.suspect, now: at(2)) == true)
+        #expect(evidence.record(.suspect, now: at(2)) == true)
         #expect(evidence.deadline == at(4))
         #expect(evidence.timePassed(now: at(4)) == true)
-        #expect(evidence.found(.suspect, now: at(60)) == true)
+        #expect(evidence.record(.suspect, now: at(60)) == true)
         #expect(evidence.deadline == at(61))
     }
 
     @Test("ranks a refused host above silence, and silence does not shorten a full server's time")
     func order() {
         var evidence = SessionEvidence(isClearedByChecks: true)
-        #expect(evidence.found(.full(1040), now: start) == true)
-        #expect(evidence.found(.suspect, now: start) == false)
+        #expect(evidence.record(.full(1040), now: start) == true)
+        #expect(evidence.record(.suspect, now: start) == false)
         #expect(evidence.skip == .full(1040))
-        #expect(evidence.found(.hostRefused(1129), now: start) == true)
+        #expect(evidence.record(.hostRefused(1129), now: start) == true)
         #expect(evidence.skip == .hostRefused(1129) && evidence.deadline == nil)
         #expect(evidence.timePassed(now: at(10)) == false)
     }

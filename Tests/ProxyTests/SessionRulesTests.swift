@@ -26,14 +26,14 @@ struct ConnectObservationTests {
         arguments: [(OnError.failCheck, "2/3 UP"), (.suddenDeath, "1/3 UP"), (.markDown, "0/2 DOWN")])
     func lines(reaction: OnError, status: String) {
         var bench = bench(reaction)
-        #expect(bench.lines(.connectsFailed(inRow: 2)).isEmpty, "not yet")
+        #expect(bench.lines(.connectsFailed(consecutive: 2)).isEmpty, "not yet")
         var expected = ["<133>Health check for server my/a failed, reason: Health analyze, \(Self.info), status: \(status)."]
         if reaction == .markDown {
             expected.append(
                 "<129>Server my/a is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue. "
                     + "Reason: Health analyze, \(Self.info).")
         }
-        #expect(bench.lines(.connectsFailed(inRow: 3)) == expected)
+        #expect(bench.lines(.connectsFailed(consecutive: 3)) == expected)
         #expect(bench.status().checkStatus.name == "HANA" && bench.status().checkStatus.rawValue == 4)
         #expect(bench.status().failedChecks == 1 && bench.status().observedFailures == 1)
     }
@@ -42,7 +42,7 @@ struct ConnectObservationTests {
     func reason() {
         var bench = bench(.markDown, logsHealthChecks: false)
         #expect(
-            bench.lines(.connectsFailed(inRow: 3)) == [
+            bench.lines(.connectsFailed(consecutive: 3)) == [
                 "<129>Server my/a is DOWN, reason: Health analyze, \(Self.info). 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                     + "0 remaining in queue."
             ])
@@ -51,18 +51,18 @@ struct ConnectObservationTests {
     @Test("bring the check forward to fastinter with any on-error, and restart their count")
     func fastInterval() {
         var bench = bench(.fastInterval, fastInterval: .milliseconds(500))
-        #expect(bench.effects(.connectsFailed(inRow: 3)) == [.forgetFailedConnects(Self.place), .checkWithin(Self.place, .milliseconds(500))])
+        #expect(bench.effects(.connectsFailed(consecutive: 3)) == [.forgetFailedConnects(Self.place), .checkWithin(Self.place, .milliseconds(500))])
         #expect(bench.status().checkStatus == .layer7OK && bench.status().observedFailures == 1)
         bench = self.bench(.failCheck, fastInterval: .milliseconds(500))
-        #expect(bench.effects(.connectsFailed(inRow: 3)).contains(.checkWithin(Self.place, .milliseconds(500))))
+        #expect(bench.effects(.connectsFailed(consecutive: 3)).contains(.checkWithin(Self.place, .milliseconds(500))))
     }
 
     @Test("are ignored without observe, and during a maintenance")
     func ignored() {
         var bench = bench(.markDown)
-        #expect(bench.effects(.connectsFailed(inRow: 1000), 1).isEmpty)
+        #expect(bench.effects(.connectsFailed(consecutive: 1000), 1).isEmpty)
         _ = bench.effects(.setAdministrative(.maint))
-        #expect(bench.effects(.connectsFailed(inRow: 1000)).isEmpty)
+        #expect(bench.effects(.connectsFailed(consecutive: 1000)).isEmpty)
     }
 
     @Test("never bring a server up, and keep the count in its range", arguments: seeds(100))
@@ -93,9 +93,9 @@ struct ConnectObservationTests {
 struct GoneServerTests {
     private typealias Bench = RegistryBench
     private static let place = ServerReference(backend: 0, server: 0)
-    private static let silent = CheckResult(status: .layer4Timeout, duration: .seconds(2), fault: .silence)
-    private static let hung = CheckResult(status: .layer7Timeout, duration: .seconds(2), fault: .silence)
-    private static let noRoute = CheckResult(status: .layer4ConnectionProblem, info: "EHOSTUNREACH", duration: .zero, fault: .silence)
+    private static let silent = CheckResult(status: .layer4Timeout, duration: .seconds(2), fault: .noResponse)
+    private static let hung = CheckResult(status: .layer7Timeout, duration: .seconds(2), fault: .noResponse)
+    private static let noRoute = CheckResult(status: .layer4ConnectionProblem, info: "EHOSTUNREACH", duration: .zero, fault: .noResponse)
     private static let ownFault = CheckResult(status: .socketError, duration: .zero, fault: .node)
 
     /// `inter` 2 s, rise 2: a server is gone after more than 4 s of silence.

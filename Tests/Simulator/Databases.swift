@@ -46,12 +46,12 @@ struct Databases {
         }
         if exhausted.contains(node) { return end(.ownFault, .microseconds(50)) }
         // The old address of a server does not answer.
-        if address != database.address { return end(.failedSilently, .milliseconds(500)) }
+        if address != database.address { return end(.failedWithoutResponse, .milliseconds(500)) }
         if database.blocks.contains(node) { return end(.blocked, quick) }
         return switch database.condition {
         case .up: end(.passed, quick)
-        case .refused: end(.failedLoudly, quick)
-        case .silent: end(.failedSilently, .milliseconds(500))
+        case .refused: end(.failedWithResponse, quick)
+        case .silent: end(.failedWithoutResponse, .milliseconds(500))
         case .full: end(.full, quick)
         case .denied: end(.accessDenied, quick)
         }

@@ -27,7 +27,7 @@ struct Explorer {
         var inputs: [UInt64] = [1, 2]
         var runs = [0, 0]
         var memories = [GossipMemory(), GossipMemory()]
-        var looks = 0
+        var checks = 0
         var crashes = 0
         /// The highest sequence number sealed with each key.
         var sealed: [UInt64: UInt64] = [:]
@@ -72,7 +72,7 @@ struct Explorer {
         }
         for index in 0..<2 { for server in servers { observe(index, server.id, .passed, &state) } }
         while !state.flights.isEmpty { deliver(0, &state, keeping: false) }
-        state.looks = 0
+        state.checks = 0
         explore(state, depth)
         return violation
     }
@@ -107,7 +107,9 @@ struct Explorer {
             if state.nodes[index] == nil {
                 list.append(.restart(index))
             } else {
-                if state.looks < 4 { for server in servers { list += [.observe(index, server.id, .failedLoudly), .observe(index, server.id, .passed)] } }
+                if state.checks < 4 {
+                    for server in servers { list += [.observe(index, server.id, .failedWithResponse), .observe(index, server.id, .passed)] }
+                }
                 if state.crashes < 2 { list.append(.crash(index)) }
             }
         }
@@ -121,7 +123,7 @@ struct Explorer {
         case .drop(let index): state.flights.remove(at: index)
         case .advance: advance(&state)
         case .observe(let index, let server, let finding):
-            state.looks += 1
+            state.checks += 1
             observe(index, server, finding, &state)
         case .crash(let index):
             state.crashes += 1
@@ -144,7 +146,7 @@ extension Explorer {
     private func name(_ state: State) -> UInt64 {
         var name = mix(state.inputs[0], state.inputs[1])
         name = mix(name, UInt64(bitPattern: state.now.nanoseconds))
-        name = mix(name, UInt64(state.looks * 8 + state.crashes))
+        name = mix(name, UInt64(state.checks * 8 + state.crashes))
         return mix(name, state.flights.reduce(0) { $0 &+ mix($1.hash, $1.isDoubled ? 3 : 5) })
     }
 

@@ -7,7 +7,7 @@ extension Scenario {
     private static let attackerAddress = SocketAddress.ip(.v4(0x0606_0606), port: 6)
 
     /// Runs a phase of faults.
-    func suffer() {
+    func injectFaults() {
         for index in nodes { start(index) }
         run(.milliseconds(draw(2_000)))
         for _ in 0..<settings.faults where failure == nil {
@@ -95,8 +95,8 @@ extension Scenario {
     }
 
     func forgetStore(of node: Int) {
-        issued.forgetful.insert(GossipWorld.id(node))
-        lostCommands = issued.words.count
+        issued.nodesWithoutStore.insert(GossipWorld.id(node))
+        lostCommands = issued.commands.count
     }
 
     private func stepClock(_ node: Int) {
@@ -184,13 +184,13 @@ extension Scenario {
     private func reconfigure(_ node: Int) {
         switch draw(4) {
         case 0, 1: configure(node, world.servers.filter { _ in draw(4) > 0 }, configuration: UInt64(1 + draw(2)))
-        case 2: if let impostor { if world.members[impostor].core == nil { lie(impostor) } else { world.crash(impostor) } }
+        case 2: if let impostor { if world.members[impostor].core == nil { startImpostor(impostor) } else { world.crash(impostor) } }
         default: resolvePeers(of: node)
         }
     }
 
     /// Starts the impostor, which has the key. It may use the highest session, or publish an operator's command with the highest stamp.
-    private func lie(_ impostor: Int) {
+    private func startImpostor(_ impostor: Int) {
         var memory = world.members[impostor].memory
         memory.administrative = []
         switch draw(3) {

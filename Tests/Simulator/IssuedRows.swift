@@ -36,9 +36,9 @@ struct IssuedRows {
     private var leases: Set<LeaseName> = []
     private var ballots: Set<BallotRow> = []
     /// Nodes that may publish two rows under one version, because they have lost their store or share their name.
-    var forgetful: Set<NodeID> = []
+    var nodesWithoutStore: Set<NodeID> = []
     /// The rows of all operators' commands, with their origins.
-    private(set) var words: [AdministrativeRow] = []
+    private(set) var commands: [AdministrativeRow] = []
 
     mutating func issue(_ row: MemberRow) {
         let old = runs[Run(node: row.node, session: row.session)]
@@ -52,7 +52,7 @@ struct IssuedRows {
             return nil
         }
         guard !known.contains(where: { isAlike($0, row) }) else { return nil }
-        guard forgetful.contains(row.observer) else { return Violation("S4", "\(row.observer) issues two different rows with version \(row.version)") }
+        guard nodesWithoutStore.contains(row.observer) else { return Violation("S4", "\(row.observer) issues two different rows with version \(row.version)") }
         health[name]?.append(row)
         return nil
     }
@@ -60,9 +60,9 @@ struct IssuedRows {
     mutating func issue(_ row: AdministrativeRow) -> Violation? {
         let name = AdministrativeName(server: row.server, stamp: row.stamp, origin: row.origin)
         if administrative[name]?.contains(row) == true { return nil }
-        if administrative[name] != nil, !forgetful.contains(row.origin) { return Violation("S4", "\(row.origin) issues two commands with one stamp") }
+        if administrative[name] != nil, !nodesWithoutStore.contains(row.origin) { return Violation("S4", "\(row.origin) issues two commands with one stamp") }
         administrative[name, default: []].append(row)
-        words.append(row)
+        commands.append(row)
         return nil
     }
 

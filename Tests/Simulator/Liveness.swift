@@ -92,7 +92,7 @@ extension Scenario {
     /// S12: every node has each command or a later one.
     private func expectCommandsEverywhere() {
         guard failure == nil else { return }
-        for (number, word) in issued.words.enumerated() where number >= lostCommands && (impostor == nil || word.origin != GossipWorld.id(1)) {
+        for (number, word) in issued.commands.enumerated() where number >= lostCommands && (impostor == nil || word.origin != GossipWorld.id(1)) {
             for index in nodes {
                 let row = world.members[index].core?.tables.administrativeRows.first { $0.server == word.server }
                 guard row == word || row?.isNewer(than: word) == true else {

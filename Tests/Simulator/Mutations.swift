@@ -31,11 +31,11 @@ enum Mutations {
         for mutation in table {
             let mutated = try Sweep.run(settings(mutation, mutation.seed)).failure?.violation.rule
             let whole = try Sweep.run(ScenarioSettings(seed: mutation.seed, nodes: mutation.nodes)).failure?.violation.rule
-            let isGood = mutated == mutation.breaks && whole == nil
+            let isAsExpected = mutated == mutation.breaks && whole == nil
             print(
                 "without \(mutation.name): seed \(mutation.seed), \(mutation.nodes) nodes, broken \(mutated ?? "no invariant"), expected \(mutation.breaks); with it: broken \(whole ?? "no invariant")"
             )
-            guard !isGood else { continue }
+            guard !isAsExpected else { continue }
             // A change of the core changes what a seed draws. Another seed must then show the violation and replace the one in the table.
             guard let other = try find(mutation) else {
                 failures += 1

@@ -12,7 +12,7 @@ struct NodeShadow {
     private var verdicts: VerdictShadow
     private var isLeaving = false
     /// When each peer was last heard, in the node's running time, and after how many pauses.
-    private var heard: [NodeID: (at: Instant, pauses: Int)] = [:]
+    private var lastHeard: [NodeID: (at: Instant, pauses: Int)] = [:]
 
     /// The time that a node has run, without its pauses.
     struct RunningTime {
@@ -66,7 +66,7 @@ struct NodeShadow {
         let header = Self.header(input)
         if let violation = acceptance.hasReceived(header, from: datagram.source, core) { return violation }
         guard let header, acceptance.isAccepted(header, core) else { return nil }
-        heard[header.sender] = (running.now, running.pauses)
+        lastHeard[header.sender] = (running.now, running.pauses)
         var opened = Array(datagram.bytes.dropLast(SealFormat.tagBytes))
         seal.rewrite?(&opened)
         var reader = RecordReader(opened[Header.bytesCount...], now: now)
@@ -79,9 +79,9 @@ struct NodeShadow {
     private func checkDeaths(_ list: [GossipOutput], _ running: RunningTime) -> Violation? {
         for output in list {
             guard case .peerChanged(let peer, .dead, _) = output else { continue }
-            guard let heard = heard[peer] else { return Violation("S10", "\(peer) is DEAD, but no datagram has ever come from it") }
-            let silence = heard.at.duration(to: running.now)
-            guard silence + .milliseconds(250) * (running.pauses - heard.pauses) >= .milliseconds(999) else {
+            guard let lastHeard = lastHeard[peer] else { return Violation("S10", "\(peer) is DEAD, but no datagram has ever come from it") }
+            let silence = lastHeard.at.duration(to: running.now)
+            guard silence + .milliseconds(250) * (running.pauses - lastHeard.pauses) >= .milliseconds(999) else {
                 return Violation("S10", "\(peer) is DEAD after \(silence.seconds) s of silence while the node ran")
             }
         }

@@ -77,7 +77,7 @@ final class Scenario: WorldProbe {
         if draw(3) == 0 { rotation = Rotation(old: try GossipWorld.key(1, seal), new: try GossipWorld.key(2, seal)) }
         if let impostor {
             world.impersonate(impostor, as: 1)
-            issued.forgetful.insert(GossipWorld.id(1))
+            issued.nodesWithoutStore.insert(GossipWorld.id(1))
             // Its own program accepts everything. The other nodes must reject what it sends.
             world.members[impostor].rules = rules.subtracting([.sessionHorizon, .stampHorizon])
         }

@@ -15,7 +15,7 @@ struct Sweep {
 
     static func run(_ settings: ScenarioSettings) throws -> Scenario {
         let scenario = try Scenario(settings)
-        scenario.suffer()
+        scenario.injectFaults()
         scenario.recover()
         return scenario
     }
@@ -30,7 +30,7 @@ struct Sweep {
             result.pulls += scenario.pulls
             if let failure = scenario.failure {
                 result.failures += 1
-                if result.failures <= failuresPrintedMax { tell(failure, scenario.settings) }
+                if result.failures <= failuresPrintedMax { printFailure(failure, scenario.settings) }
             }
             guard seed % 20 == 0 else { continue }
             let again = try run(ScenarioSettings(seed: seed, nodes: nodes))
@@ -41,7 +41,7 @@ struct Sweep {
         return result
     }
 
-    static func tell(_ failure: Scenario.Failure, _ settings: ScenarioSettings) {
+    static func printFailure(_ failure: Scenario.Failure, _ settings: ScenarioSettings) {
         print(
             "seed \(settings.seed), \(settings.nodes) nodes: \(failure.violation.rule) broken at step \(failure.step), \(failure.at.seconds) s: \(failure.violation.text)"
         )

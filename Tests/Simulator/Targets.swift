@@ -8,7 +8,7 @@ import Wire
 struct Targets {
     private(set) var missed = 0
 
-    private mutating func tell(_ what: String, _ measured: String, target: String, isMet: Bool) {
+    private mutating func report(_ what: String, _ measured: String, target: String, isMet: Bool) {
         if !isMet { missed += 1 }
         func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(1, width - text.count)) }
         print("    " + padded(what, 52) + padded(measured, 40) + padded("target " + target, 24) + (isMet ? "met" : "MISSED"))
@@ -16,11 +16,11 @@ struct Targets {
 
     private func formatted(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
 
-    private mutating func tellTimes(_ what: String, _ times: [Duration], targetMilliseconds: Double) {
+    private mutating func reportTimes(_ what: String, _ times: [Duration], targetMilliseconds: Double) {
         let sorted = times.map(\.milliseconds).sorted()
-        guard !sorted.isEmpty else { return tell(what, "nothing measured", target: "", isMet: false) }
+        guard !sorted.isEmpty else { return report(what, "nothing measured", target: "", isMet: false) }
         func percentile(_ share: Double) -> Double { sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))] }
-        tell(
+        report(
             what, "p50 \(formatted(percentile(0.5))) p99 \(formatted(percentile(0.99))) ms (\(sorted.count))", target: "\(formatted(targetMilliseconds)) ms",
             isMet: percentile(0.99) <= targetMilliseconds)
     }
@@ -28,28 +28,28 @@ struct Targets {
     mutating func run() throws {
         print("targets:")
         for (loss, target) in [(0, 1_100.0), (5, 1_200), (20, 1_600)] {
-            tellTimes("dead peer detected, 2 nodes, \(loss) % loss", try deaths(loss: loss), targetMilliseconds: target)
+            reportTimes("dead peer detected, 2 nodes, \(loss) % loss", try deaths(loss: loss), targetMilliseconds: target)
         }
         for (loss, target) in [(0, 2.0), (5, 40), (20, 80)] {
-            tellTimes("one health row to the peer, 2 nodes, \(loss) % loss", try rows(loss: loss), targetMilliseconds: target)
+            reportTimes("one health row to the peer, 2 nodes, \(loss) % loss", try rows(loss: loss), targetMilliseconds: target)
         }
         for (loss, target) in [(0, 150.0), (20, 300)] {
-            tellTimes("first failed check to DOWN on both, \(loss) % loss", try downs(loss: loss), targetMilliseconds: target)
+            reportTimes("first failed check to DOWN on both, \(loss) % loss", try downs(loss: loss), targetMilliseconds: target)
         }
         for (what, weather, limit) in [
             ("at <= 30 % loss", Hours.Weather.changing(lossMax: 30), 40), ("with long bursts and 3 % loss", .longBursts(loss: 3), 200),
         ] {
             let hours = try Hours(weather: weather).run(until: limit, file: nil)
-            tell("false deaths \(what)", "\(hours.falseDeaths) in \(hours.nodeHours) node-hours", target: "0", isMet: hours.falseDeaths == 0)
+            report("false deaths \(what)", "\(hours.falseDeaths) in \(hours.nodeHours) node-hours", target: "0", isMet: hours.falseDeaths == 0)
         }
         for (nodes, target) in [(2, 800), (10, 7_000)] {
             let bytes = try idleBytes(nodes: nodes)
-            tell("idle bytes/s a node, \(nodes) nodes", "\(bytes)", target: "\(target)", isMet: bytes <= target)
+            report("idle bytes/s a node, \(nodes) nodes", "\(bytes)", target: "\(target)", isMet: bytes <= target)
         }
         let rate = try junkRate()
-        tell("unauthenticated datagrams rejected per second", "\(rate)", target: "500000", isMet: rate >= 500_000)
+        report("unauthenticated datagrams rejected per second", "\(rate)", target: "500000", isMet: rate >= 500_000)
         let bytes = try memory()
-        tell("memory of a node, 2 nodes, 64 servers", "\(bytes) bytes", target: "65536", isMet: bytes <= 65_536)
+        report("memory of a node, 2 nodes, 64 servers", "\(bytes) bytes", target: "65536", isMet: bytes <= 65_536)
     }
 
     private func world(_ seed: UInt64, nodes: Int = 2, loss: Int = 0, servers: Int = 0) throws -> GossipWorld {
@@ -82,7 +82,7 @@ struct Targets {
             world.observe(0, ServerID(0), .passed)
             return (0..<100).map { number in
                 world.run(.milliseconds(500 + world.random(below: 500)))
-                world.observe(0, ServerID(0), number % 2 == 0 ? .failedLoudly : .passed)
+                world.observe(0, ServerID(0), number % 2 == 0 ? .failedWithResponse : .passed)
                 let (began, row) = (world.now, world.members[0].core?.tables.healthRows.first)
                 func hasCome(_ world: GossipWorld) -> Bool { world.members[1].core?.tables.healthRows.first?.version == row?.version }
                 world.run(until: began.advanced(by: .seconds(9)), hasCome)
@@ -98,8 +98,8 @@ struct Targets {
             for node in 0..<2 { for server in 0..<2 { world.observe(node, ServerID(UInt64(server)), .passed) } }
             world.run(.milliseconds(100))
             world.network.loss = loss
-            world.check = { _, server in server == ServerID(0) ? Observation(.failedLoudly, address: .ip(.v4(9), port: 3_306)) : nil }
-            world.observe(0, ServerID(0), .failedLoudly)
+            world.check = { _, server in server == ServerID(0) ? Observation(.failedWithResponse, address: .ip(.v4(9), port: 3_306)) : nil }
+            world.observe(0, ServerID(0), .failedWithResponse)
             let began = world.now
             func isDown(_ world: GossipWorld) -> Bool {
                 (0..<2).allSatisfy { if case .down? = world.verdict(ServerID(0), at: $0) { true } else { false } }

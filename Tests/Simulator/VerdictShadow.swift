@@ -33,7 +33,7 @@ struct VerdictShadow {
         case .configured(let configured, _)?: configure(configured)
         case .observed(let server, let observation)?: observe(server, observation, now: now)
         case .addressChanged(let server, let address)?: move(server, to: address)
-        case .peerAddress?, .administered?, .circumstances?, .maintenanceEnded?, .requestPeerChecks?, .wallClock?, .acquireLease?, .releaseLease?, .ballot?,
+        case .peerAddress?, .administered?, .localState?, .maintenanceEnded?, .requestPeerChecks?, .wallClock?, .acquireLease?, .releaseLease?, .ballot?,
             .leave?,
             nil:
             break
@@ -63,8 +63,8 @@ struct VerdictShadow {
             server.failures = []
             server.failuresInRow = 0
             server.passesWhileNotUp += 1
-        case .failedLoudly, .failedSilently, .accessDenied:
-            server.failures = server.failures.suffix(63) + [Failure(at: now, isSilent: observation.finding == .failedSilently)]
+        case .failedWithResponse, .failedWithoutResponse, .accessDenied:
+            server.failures = server.failures.suffix(63) + [Failure(at: now, isSilent: observation.finding == .failedWithoutResponse)]
             server.failuresInRow += 1
             server.passesWhileNotUp = 0
         case .blocked: server.passesWhileNotUp = 0

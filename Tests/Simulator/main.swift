@@ -39,7 +39,7 @@ case .replay(let seed):
     var settings = ScenarioSettings(seed: seed, nodes: options.nodes)
     settings.isTraced = options.isTraced
     let scenario = try Sweep.run(settings)
-    if let failure = scenario.failure { Sweep.tell(failure, settings) }
+    if let failure = scenario.failure { Sweep.printFailure(failure, settings) }
     print("seed \(seed), \(options.nodes) nodes: \(scenario.steps) events, trace \(scenario.trace)")
     failures = scenario.failure == nil ? 0 : 1
 case .hours(let hours):

@@ -54,7 +54,7 @@ package final class MySQLPeer {
     /// True when the client has sent COM_QUIT.
     package private(set) var hasQuit = false
     /// Everything that the client has sent, after decryption.
-    package private(set) var heard: [UInt8] = []
+    package private(set) var received: [UInt8] = []
 
     /// - Parameter seed: 20 bytes without a NUL.
     package init(_ settings: MySQLPeerSettings, seed: [UInt8] = Array("saltSALTsaltSALTsalt".utf8), connection: UInt32 = 1) {
@@ -68,7 +68,7 @@ package final class MySQLPeer {
     package func greet() -> [UInt8] {
         var capabilities: MySQLCapabilities = [.longPassword, .protocol41, .transactions, .secureConnection, .pluginAuthentication]
         if settings.certificate != nil { capabilities.insert(.tls) }
-        say(
+        send(
             MySQLGreeting(
                 serverVersion: settings.serverVersion, connectionIdentifier: connection, seed: seed, capabilities: capabilities, characterSet: 255,
                 plugin: settings.plugin
@@ -91,7 +91,7 @@ package final class MySQLPeer {
             clear = step.clear
             if stream.isBroken { isOver = true }
         }
-        heard += clear
+        received += clear
         packets.append(clear)
         while !isOver, let packet = try? packets.next() {
             sequence = packet.sequence &+ 1
@@ -107,7 +107,7 @@ package final class MySQLPeer {
         case .keyOrPassword where stream == nil && payload == [2]:
             guard let key = settings.key else { return deny() }
             state = .encryptedPassword
-            say([1] + key.publicKey)
+            send([1] + key.publicKey)
         case .keyOrPassword where stream != nil: verdict(payload == Array(settings.password.utf8) + [0])
         case .keyOrPassword: deny()
         case .encryptedPassword:
@@ -132,7 +132,7 @@ package final class MySQLPeer {
         guard String(decoding: user, as: UTF8.self) == settings.user else { return deny() }
         if plugin == settings.userPlugin { return takeAnswer(Array(answer), plugin: settings.userPlugin) }
         state = .answer(plugin: settings.userPlugin)
-        say([0xfe] + Array(settings.userPlugin.utf8) + [0] + seed + [0])
+        send([0xfe] + Array(settings.userPlugin.utf8) + [0] + seed + [0])
     }
 
     private func takeAnswer(_ answer: [UInt8], plugin: String) {
@@ -145,11 +145,11 @@ package final class MySQLPeer {
         case "caching_sha2_password" where settings.isCached:
             let kept = PeerDigest.sha256(PeerDigest.sha256(password))
             guard PeerDigest.sha256(PeerDigest.xor(answer, PeerDigest.sha256(kept + seed))) == kept else { return deny() }
-            say([1, 3])
+            send([1, 3])
             verdict(true)
         case "caching_sha2_password":
             state = .keyOrPassword
-            say([1, 4])
+            send([1, 4])
         default:
             deny()
         }
@@ -160,29 +160,29 @@ package final class MySQLPeer {
         case 1:
             (hasQuit, isOver) = (true, true)
         case 3:
-            for packet in Self.packets(settings.answer(String(decoding: payload.dropFirst(), as: UTF8.self))) { say(packet) }
+            for packet in Self.packets(settings.answer(String(decoding: payload.dropFirst(), as: UTF8.self))) { send(packet) }
         default:
-            say(Self.ok)
+            send(Self.ok)
         }
     }
 
     private func verdict(_ isRight: Bool) {
         guard isRight else { return deny() }
         (isLoggedIn, state) = (true, .commands)
-        say(Self.ok)
+        send(Self.ok)
     }
 
     private func deny() {
-        say(MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied for user '\(settings.user)'").payload)
+        send(MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied for user '\(settings.user)'").payload)
         isOver = true
     }
 
     private func malformed() {
-        say(MySQLErrorPacket(code: 1043, sqlState: "08S01", message: "Bad handshake").payload)
+        send(MySQLErrorPacket(code: 1043, sqlState: "08S01", message: "Bad handshake").payload)
         isOver = true
     }
 
-    private func say(_ payload: [UInt8]) {
+    private func send(_ payload: [UInt8]) {
         let bytes = MySQLPacket(sequence: sequence, payload: payload).bytes
         sequence &+= 1
         output += stream?.seal(bytes) ?? bytes

@@ -150,7 +150,7 @@ struct MySQLResultTests {
     private func read(_ packets: [[UInt8]]) throws -> MySQLAnswer? {
         var reader = MySQLResultReader()
         for (number, packet) in packets.enumerated() {
-            guard let answer = try reader.take(packet) else { continue }
+            guard let answer = try reader.read(packet) else { continue }
             #expect(number == packets.count - 1, "it ends before its last packet")
             return answer
         }

@@ -58,7 +58,7 @@ struct MySQLOpeningTests {
     func refusals() {
         #expect(MySQLRefusal(1040) == .full && MySQLRefusal(1129) == .hostRefused && MySQLRefusal(1053) == .unable)
         #expect((0...UInt16.max).count { MySQLRefusal($0) != nil } == MySQLRefusal.numbers.count)
-        #expect(MySQLRefusal(1045) == nil && MySQLRefusal.place(of: 1045) == nil)
+        #expect(MySQLRefusal(1045) == nil && MySQLRefusal.index(of: 1045) == nil)
         #expect(MySQLRefusal.numbers.map(\.number) == MySQLRefusal.numbers.map(\.number).sorted())
     }
 }

@@ -107,6 +107,6 @@ struct MySQLTests {
         while let packet = (try? reader.next()) ?? nil { read += packet.bytes.count }
         #expect(read <= payload.count, "seed \(seed)")
         var answer = MySQLResultReader()
-        for packet in MySQLTests.rows + [payload] { if (try? answer.take(packet)) ?? nil != nil { break } }
+        for packet in MySQLTests.rows + [payload] { if (try? answer.read(packet)) ?? nil != nil { break } }
     }
 }

@@ -27,7 +27,7 @@ package struct BeatRecord: Equatable, Sendable {
     package var keysSeen: UInt32
     /// The receiver's revision up to which the sender has its rows.
     package var receivedThrough: UInt64
-    /// The time since the sender last heard the receiver, in milliseconds.
+    /// The time since the sender last received from the receiver, in milliseconds.
     package var silence: UInt16
     /// The percentage of the receiver's latest datagrams that did not arrive.
     package var loss: UInt8

@@ -20,15 +20,15 @@ package struct DetectorSettings: Equatable, Sendable {
 
 /// The state of a peer by this node's own observation.
 ///
-///     unheard --heard--> alive --silence--> suspect --silence--> dying --final pings over--> dead
+///     unknown --datagram-> alive --silence--> suspect --silence--> dying --final pings over--> dead
 ///                          ^                   |                   |                           |
-///                          +------ heard ------+------- heard -----+---------- heard ----------+
+///                          +----- datagram ----+----- datagram ----+-------- datagram ---------+
 ///     alive, suspect, dying, dead --LEAVE--> left --a new session, proven--> alive
 ///
 /// Silence counts only the time in which this node ran: `credit` subtracts the gaps in which it was not scheduled.
 struct FailureDetector: Sendable {
     enum Phase: Equatable, Sendable {
-        case unheard
+        case unknown
         case alive
         case suspect
         /// The final pings are being sent.
@@ -45,29 +45,29 @@ struct FailureDetector: Sendable {
     }
 
     let settings: DetectorSettings
-    private(set) var phase = Phase.unheard
-    private(set) var heard: Instant
+    private(set) var phase = Phase.unknown
+    private(set) var lastHeardAt: Instant
     private var nextPing: Instant
     /// The loss in per cent in the worse direction; it extends `deadAfter`.
     var loss = 0
 
     init(settings: DetectorSettings, now: Instant) {
         self.settings = settings
-        heard = now
+        lastHeardAt = now
         nextPing = now
     }
 
     /// The percentage applied to `deadAfter`: 100 to 150, depending on loss. Pings are so frequent that a living peer is heard before or after the longest
     /// burst even with random loss: at 30 % half of the pings get no answer, and forty in a row practically never fail.
     private var scale: Int { 100 + min(loss, 40) * 5 / 4 }
-    private var suspectAt: Instant { heard.advanced(by: settings.suspectAfter) }
-    private var latePingAt: Instant { max(heard.advanced(by: settings.heartbeatInterval + settings.pingInterval), nextPing) }
-    private var dyingAt: Instant { heard.advanced(by: settings.deadAfter * scale / 100) }
+    private var suspectAt: Instant { lastHeardAt.advanced(by: settings.suspectAfter) }
+    private var latePingAt: Instant { max(lastHeardAt.advanced(by: settings.heartbeatInterval + settings.pingInterval), nextPing) }
+    private var dyingAt: Instant { lastHeardAt.advanced(by: settings.deadAfter * scale / 100) }
 
     /// The time of the next step; `nil` when no step will come.
     var nextDeadline: Instant? {
         switch phase {
-        case .unheard, .dead, .left: nil
+        case .unknown, .dead, .left: nil
         case .alive: min(latePingAt, suspectAt)
         case .suspect: min(nextPing, dyingAt)
         case .dying: nextPing
@@ -75,9 +75,9 @@ struct FailureDetector: Sendable {
     }
 
     /// A datagram of the peer has been verified. Returns true when that changes the peer's state.
-    mutating func hear(now: Instant) -> Bool {
+    mutating func recordSignOfLife(now: Instant) -> Bool {
         guard phase != .left else { return false }
-        heard = max(heard, now)
+        lastHeardAt = max(lastHeardAt, now)
         defer { phase = .alive }
         return phase != .alive
     }
@@ -85,21 +85,21 @@ struct FailureDetector: Sendable {
     mutating func leave() { phase = .left }
 
     /// A new session of the peer has been proven: the old state does not apply to it.
-    mutating func restart() { phase = .unheard }
+    mutating func restart() { phase = .unknown }
 
     /// Declares the peer dead because another node claims it. Used only when the `ownObservation` rule is off.
-    mutating func convict() { phase = .dead }
+    mutating func declareDead() { phase = .dead }
 
     /// This node did not run for `gap`, which therefore does not count as the peer's silence.
     mutating func credit(_ gap: Duration) {
-        heard = heard.advanced(by: gap)
+        lastHeardAt = lastHeardAt.advanced(by: gap)
         nextPing = nextPing.advanced(by: gap)
     }
 
     /// Advances by one step. The caller repeats it until `.nothing`. At most one ping is due per call.
     mutating func step(now: Instant) -> Step {
         switch phase {
-        case .unheard, .dead, .left:
+        case .unknown, .dead, .left:
             return .nothing
         case .alive:
             guard latePingAt <= now || suspectAt <= now else { return .nothing }

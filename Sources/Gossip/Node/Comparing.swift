@@ -21,7 +21,7 @@ struct PeerConfiguration: Sendable {
     /// The parts by index, `nil` for those that have not arrived; empty before the first record.
     var parts: [ConfigurationRecord.Part?] = []
     var arrived = 0
-    var isTold = false
+    var isReported = false
 
     /// True when all parts have arrived.
     var isComplete: Bool { arrived > 0 && arrived == parts.count }
@@ -47,7 +47,7 @@ extension GossipNode {
             peers[index].partsAt = now.advanced(by: GossipNode.partsInterval)
             sendParts(to: index, now: now, into: &outputs)
         }
-        guard !known.isTold, known.since.advanced(by: GossipNode.partsTimeout) <= now else { return }
+        guard !known.isReported, known.since.advanced(by: GossipNode.partsTimeout) <= now else { return }
         reportDifference(ConfigurationDifference(), of: index, into: &outputs)
     }
 
@@ -62,7 +62,7 @@ extension GossipNode {
     }
 
     /// Takes in parts of the peer's configuration.
-    mutating func take(_ record: ConfigurationRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
+    mutating func handle(_ record: ConfigurationRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         guard record.configuration != configuration else { return }
         if peers[index].configuration?.hash != record.configuration {
             peers[index].configuration = PeerConfiguration(hash: record.configuration, since: now)
@@ -95,7 +95,7 @@ extension GossipNode {
     }
 
     private mutating func reportDifference(_ difference: ConfigurationDifference, of index: Int, into outputs: inout GossipOutputs) {
-        peers[index].configuration?.isTold = true
+        peers[index].configuration?.isReported = true
         peers[index].isDifferenceReported = true
         outputs.append(.alert(.configurationDiffers(peer: peers[index].name, difference)))
     }

@@ -102,7 +102,7 @@ package struct GossipNode {
         nextDeadline = now
         scratch.reserveCapacity(GossipLimits.datagramBytesMax)
         if forgotten.isSession || forgotten.words > 0 {
-            outputs.append(.alert(.storedFarAhead(isSession: forgotten.isSession, words: forgotten.words)))
+            outputs.append(.alert(.storedFarAhead(isSession: forgotten.isSession, commands: forgotten.words)))
         }
         outputs.append(.persist(.session(session)))
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))
@@ -145,7 +145,7 @@ package struct GossipNode {
     package mutating func local(_ event: GossipEvent, now: Instant, into outputs: inout GossipOutputs) {
         creditGap(now: now)
         handle(event, now: now, into: &outputs)
-        spread(now: now, into: &outputs)
+        sendChanges(now: now, into: &outputs)
         arm(now: now)
     }
 
@@ -153,7 +153,7 @@ package struct GossipNode {
     package mutating func tick(now: Instant, into outputs: inout GossipOutputs) {
         creditGap(now: now)
         runDueWork(now: now, into: &outputs)
-        spread(now: now, into: &outputs)
+        sendChanges(now: now, into: &outputs)
         arm(now: now)
     }
 
@@ -214,7 +214,7 @@ extension GossipNode {
 
     /// True when the node accepts this session: it is not far ahead of the clock, or it is only slightly above an accepted session. The second case
     /// keeps a node in service after an attacker has used its name with a session at the horizon.
-    func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
+    func isAcceptableSession(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
         let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
         return other <= sessionHorizon(now) || other <= known + GossipNode.sessionStep
     }

@@ -2,9 +2,9 @@ import Wire
 
 /// The state of a peer as this node sees it.
 package enum PeerState: Equatable, Sendable {
-    /// Not heard in this session.
+    /// No datagram received in this session.
     case unknown
-    /// Heard in time.
+    /// Received in time.
     case alive
     /// Silent; pings are being sent.
     case suspect
@@ -42,16 +42,16 @@ package enum GossipAlert: Equatable, Sendable {
     case loss(peer: String, direction: LossDirection, percent: Int)
     /// The loss has ended.
     case lossEnded(peer: String, direction: LossDirection)
-    /// This node hears the peer, but the peer has not heard this node for this time.
-    case notHeard(peer: String, silence: Duration)
+    /// This node receives from the peer, but the peer has received nothing from this node for this time.
+    case notReceivedByPeer(peer: String, silence: Duration)
     /// The peer is dead for this node, and its refutation has arrived through another node.
-    case heardElsewhere(peer: String, by: String)
+    case aliveElsewhere(peer: String, by: String)
     /// The peer's clock is ahead by this much, so that commands given there win over commands given here.
     case clockAhead(peer: String, milliseconds: UInt64)
     /// The node has rejected a session, stamp or epoch of the peer that is too far ahead of this node's clock.
     case farAhead(peer: String)
     /// The node has ignored stored values too far ahead of its clock: the session, and this number of operators' commands.
-    case storedFarAhead(isSession: Bool, words: Int)
+    case storedFarAhead(isSession: Bool, commands: Int)
     /// The node has rejected rows because a table is full or the rows belong to unknown nodes.
     case rowsRefused(peer: String)
     /// The cryptographic library failed.
@@ -76,7 +76,7 @@ package enum GossipOutput: Equatable, Sendable {
     case verdictChanged(ServerID, ServerVerdict)
     /// An operator's cluster-wide command has changed a server's state, its weight, or both.
     case administrativeChanged(ServerID, AdministrativeState?, weight: UInt16?)
-    /// A peer's state has changed; `silence` is the time since it was last heard.
+    /// A peer's state has changed; `silence` is the time since its last datagram.
     case peerChanged(NodeID, PeerState, silence: Duration)
     /// The holder of a lease has changed; `nil` when it is free.
     case leaseChanged(UInt64, holder: NodeID?)
@@ -118,7 +118,7 @@ package enum GossipEvent: Sendable {
     /// An operator has set a server's state on this node only.
     case administered(ServerID, AdministrativeState)
     /// A server's state on this node for reasons other than a command: `maint` without an address, `drain` with weight 0, otherwise `ready`.
-    case circumstances(ServerID, AdministrativeState)
+    case localState(ServerID, AdministrativeState)
     /// A server's maintenance has ended for any reason: it counts as up until its first failure.
     case maintenanceEnded(ServerID)
     /// A server's resolved address has changed.

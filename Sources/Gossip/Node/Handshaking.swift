@@ -60,7 +60,7 @@ extension GossipNode {
     ) {
         guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
         defer { arm(now: now) }
-        guard believes(header.senderSession, of: header.sender, now) else { return rejectFarAhead(from: index, into: &outputs) }
+        guard isAcceptableSession(header.senderSession, of: header.sender, now) else { return rejectFarAhead(from: index, into: &outputs) }
         if !settings.rules.contains(.proofBeforeAddress) {
             peers[index].address = source
             peers[index].session = header.senderSession
@@ -94,7 +94,7 @@ extension GossipNode {
             counters.outdated += 1
             return
         }
-        guard believes(header.senderSession, of: header.sender, now) else { return rejectFarAhead(from: index, into: &outputs) }
+        guard isAcceptableSession(header.senderSession, of: header.sender, now) else { return rejectFarAhead(from: index, into: &outputs) }
         guard record.highestSession <= session else {
             planRaise(above: record.highestSession, from: index, now: now, into: &outputs)
             return
@@ -187,7 +187,7 @@ extension GossipNode {
 extension GossipNode {
     /// Adopts the peer's session and the channel after a datagram has been verified under candidate `number`. Returns the slot of the channel, or `nil` when
     /// the candidate belongs to an earlier session or to an earlier handshake of the same side.
-    mutating func prove(_ number: Int, of index: Int, now: Instant) -> ChannelSlot? {
+    mutating func promoteCandidate(_ number: Int, of index: Int, now: Instant) -> ChannelSlot? {
         let channel = peers[index].candidates.remove(at: number).channel
         guard channel.peerSession >= peers[index].session else { return nil }
         if let current = peers[index].current, current.peerSession == channel.peerSession, current.isInitiator == channel.isInitiator,
@@ -242,7 +242,7 @@ extension GossipNode {
     /// A peer has seen this node in a higher session: this node's store was lost, or another node uses its name. The first raise happens at once, later ones
     /// after growing pauses, so that two nodes of one name do not keep overtaking each other.
     mutating func planRaise(above seen: UInt64, from index: Int?, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(seen, of: settings.node, now), seen + 1 < GossipLimits.sessionMax else { return rejectFarAhead(from: index, into: &outputs) }
+        guard isAcceptableSession(seen, of: settings.node, now), seen + 1 < GossipLimits.sessionMax else { return rejectFarAhead(from: index, into: &outputs) }
         if let raise {
             self.raise = (max(raise.above, seen), raise.at)
             return

@@ -3,19 +3,19 @@ import Wire
 /// Merges received rows into the tables and acts on the changes.
 extension GossipNode {
     mutating func mergeMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(row.session, of: row.node, now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard isAcceptableSession(row.session, of: row.node, now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
         if row.node == settings.node {
             mergeOwnMember(row, from: sender, now: now, into: &outputs)
             return
         }
-        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .stored else { return }
         guard let index = peerIndex(row.node), row.session == peers[index].session else { return }
         if row.rank == .alive, peers[index].state == .dead, let witness = peerIndex(sender), witness != index, !peers[index].isContradictionReported {
             peers[index].isContradictionReported = true
-            outputs.append(.alert(.heardElsewhere(peer: peers[index].name, by: peers[witness].name)))
+            outputs.append(.alert(.aliveElsewhere(peer: peers[index].name, by: peers[witness].name)))
         }
         guard !settings.rules.contains(.ownObservation), row.rank == .dead else { return }
-        peers[index].detector.convict()
+        peers[index].detector.declareDead()
         reportState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
@@ -23,7 +23,7 @@ extension GossipNode {
     /// a handshake that reports a higher session does: the peer that saw the session may be dead, and this row may be the only trace.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
         guard !isOvertaken(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
-        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .stored else { return }
         guard settings.rules.contains(.refutation), leavesToSend == nil, row.rank != .alive else { return }
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: row.refutations + 1, rank: .alive))
     }
@@ -38,12 +38,12 @@ extension GossipNode {
     }
 
     mutating func mergeHealth(_ row: HealthRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(row.session, of: row.observer, now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard isAcceptableSession(row.session, of: row.observer, now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.observer != settings.node else {
             if !isOvertaken(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnHealth(row) }
             return
         }
-        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .stored else { return }
         reconsider(row.server, now: now, into: &outputs)
     }
 
@@ -67,7 +67,7 @@ extension GossipNode {
         clock.observe(row.stamp)
         let before = tables.administrative[row.server]
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
-        guard merged == .taken else { return }
+        guard merged == .stored else { return }
         let wall = wallMilliseconds(now)
         if let sender, let index = peerIndex(sender), row.stamp.milliseconds > wall + 60_000, row.stamp.milliseconds > (before?.stamp.milliseconds ?? 0) {
             outputs.append(.alert(.clockAhead(peer: peers[index].name, milliseconds: row.stamp.milliseconds - wall)))
@@ -86,7 +86,7 @@ extension GossipNode {
         }
         clock.observe(row.stamp)
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
-        guard merged == .taken else { return }
+        guard merged == .stored else { return }
         if row.holder != settings.node { leases.removeAll { $0.name == row.name } }
         reportLeases(now: now, into: &outputs)
     }
@@ -106,8 +106,8 @@ extension GossipNode {
     /// Outputs a peer's new state and applies the consequences: the rows of a dead peer do not count, and its leases end.
     mutating func reportState(_ index: Int, silence: Duration, now: Instant, into outputs: inout GossipOutputs) {
         let state = peers[index].state
-        guard state != peers[index].told else { return }
-        peers[index].told = state
+        guard state != peers[index].reportedState else { return }
+        peers[index].reportedState = state
         outputs.append(.peerChanged(peers[index].id, state, silence: silence))
         guard state != .suspect else { return }
         reportLeases(now: now, into: &outputs)
@@ -129,7 +129,7 @@ extension GossipNode {
     mutating func applyAdministrative(_ row: AdministrativeRow, _ state: AdministrativeState?, now: Instant, into outputs: inout GossipOutputs) {
         if let state { judge.setAdministrative(row.server, state, isClusterCommand: true) }
         // Applied at once, so that the other rows of the same datagram do not count on this server.
-        if row.weight == 0, judge.view(of: row.server)?.circumstances == .ready { judge.setCircumstances(row.server, .drain) }
+        if row.weight == 0, judge.view(of: row.server)?.localState == .ready { judge.setLocalState(row.server, .drain) }
         if state != nil || row.weight != nil { outputs.append(.administrativeChanged(row.server, state, weight: row.weight)) }
         planExpiry(now: now)
     }

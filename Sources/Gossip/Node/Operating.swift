@@ -87,8 +87,8 @@ extension GossipNode {
             observe(server, observation, now: now, into: &outputs)
         case .administered(let server, let state):
             judge.setAdministrative(server, state, isClusterCommand: false)
-        case .circumstances(let server, let state):
-            judge.setCircumstances(server, state)
+        case .localState(let server, let state):
+            judge.setLocalState(server, state)
         case .maintenanceEnded(let server):
             judge.forgetChecks(server)
             reconsider(server, now: now, into: &outputs)
@@ -109,7 +109,7 @@ extension GossipNode {
         case .releaseLease(let name):
             releaseLease(name, now: now, into: &outputs)
         case .ballot(let subject, let epoch, let choice, let isConfirmed):
-            say(subject, epoch: epoch, choice: choice, isConfirmed: isConfirmed)
+            publishBallot(subject, epoch: epoch, choice: choice, isConfirmed: isConfirmed)
         case .leave:
             leave(now: now, into: &outputs)
         }
@@ -191,9 +191,9 @@ extension GossipNode {
     mutating func reportLeases(now: Instant, into outputs: inout GossipOutputs) {
         for entry in tables.leases.entries {
             let holder = holder(ofLease: entry.key, now: now)
-            if let told = reportedLeases.firstIndex(where: { $0.name == entry.key }) {
-                guard reportedLeases[told].holder != holder else { continue }
-                reportedLeases[told].holder = holder
+            if let index = reportedLeases.firstIndex(where: { $0.name == entry.key }) {
+                guard reportedLeases[index].holder != holder else { continue }
+                reportedLeases[index].holder = holder
             } else {
                 guard holder != nil else { continue }
                 reportedLeases.append((entry.key, holder))

@@ -42,7 +42,7 @@ struct Peer: Sendable {
     var keyStatusAt: Instant
     /// The latest beat of the peer.
     var beat: BeatRecord?
-    var told = PeerState.unknown
+    var reportedState = PeerState.unknown
     /// When the next digest may be sent, and how many were sent since the tables were equal.
     var digestAt: Instant?
     var digests = 0
@@ -64,7 +64,7 @@ struct Peer: Sendable {
     var isRefusalReported = false
     var isLossFromReported = false
     var isLossToReported = false
-    var isNotHeardReported = false
+    var isNotReceivedReported = false
     /// True when this node has declared the peer dead and has reported that a refutation arrived through another node. It reports this once per death.
     var isContradictionReported = false
     /// The loss on an earlier channel. It counts until the current channel has carried 64 datagrams.
@@ -91,7 +91,7 @@ struct Peer: Sendable {
     @inline(__always)
     var state: PeerState {
         switch detector.phase {
-        case .unheard: .unknown
+        case .unknown: .unknown
         case .alive: .alive
         case .suspect, .dying: .suspect
         case .dead: .dead

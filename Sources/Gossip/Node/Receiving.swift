@@ -12,7 +12,7 @@ extension GossipNode {
     mutating func receiveTraffic(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) {
-        guard let slot = slot(of: header, from: index, now: now), let known = look(at: header.sequence, slot, of: index) else {
+        guard let slot = slot(of: header, from: index, now: now), let known = opening(at: header.sequence, slot, of: index) else {
             counters.unknownKey += 1
             return
         }
@@ -34,17 +34,17 @@ extension GossipNode {
         commit(header.sequence, slot, of: index)
         var isCurrent = slot == .current
         if case .candidate(let number) = slot {
-            guard let adopted = prove(number, of: index, now: now) else {
+            guard let adopted = promoteCandidate(number, of: index, now: now) else {
                 counters.outdated += 1
                 return
             }
             isCurrent = adopted == .current
         }
         if known.isNewest, isCurrent { peers[index].address = source }
-        hear(index, now: now, into: &outputs)
+        recordSignOfLife(index, now: now, into: &outputs)
         let records = scratch[Header.bytesCount...]
         read(records, header, from: index, now: now, into: &outputs)
-        spread(now: now, into: &outputs)
+        sendChanges(now: now, into: &outputs)
     }
 
     private mutating func slot(of header: Header, from index: Int, now: Instant) -> ChannelSlot? {
@@ -57,11 +57,11 @@ extension GossipNode {
         return nil
     }
 
-    private mutating func look(at sequence: UInt64, _ slot: ChannelSlot, of index: Int) -> Channel.Look? {
+    private mutating func opening(at sequence: UInt64, _ slot: ChannelSlot, of index: Int) -> Channel.Opening? {
         switch slot {
-        case .current: peers[index].current?.look(at: sequence)
-        case .previous: peers[index].previous?.look(at: sequence)
-        case .candidate(let number): peers[index].candidates[number].channel.look(at: sequence)
+        case .current: peers[index].current?.opening(of: sequence)
+        case .previous: peers[index].previous?.opening(of: sequence)
+        case .candidate(let number): peers[index].candidates[number].channel.opening(of: sequence)
         }
     }
 
@@ -77,20 +77,20 @@ extension GossipNode {
         }
     }
 
-    /// The time since this node last heard the peer.
+    /// The time since this node last received from the peer.
     @inline(__always)
-    func silence(of index: Int, now: Instant) -> Duration { peers[index].detector.heard.duration(to: now) }
+    func silence(of index: Int, now: Instant) -> Duration { peers[index].detector.lastHeardAt.duration(to: now) }
 
-    private mutating func hear(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+    private mutating func recordSignOfLife(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
         let silence = silence(of: index, now: now)
-        guard peers[index].detector.hear(now: now) else { return }
+        guard peers[index].detector.recordSignOfLife(now: now) else { return }
         peers[index].isContradictionReported = false
         reportState(index, silence: silence, now: now, into: &outputs)
     }
 
     private mutating func read(_ records: ArraySlice<UInt8>, _ header: Header, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         var reader = RecordReader(records, now: now)
-        while let record = reader.next() { take(record, header, from: index, now: now, into: &outputs) }
+        while let record = reader.next() { handle(record, header, from: index, now: now, into: &outputs) }
         counters.unknownRecords += reader.unknown
         counters.malformedRecords += reader.malformed
         switch header.kind {
@@ -104,13 +104,13 @@ extension GossipNode {
         }
     }
 
-    private mutating func take(_ record: Record, _ header: Header, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
+    private mutating func handle(_ record: Record, _ header: Header, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         let sender = peers[index].id
         switch record {
         case .handshake:
             break
         case .beat(let beat):
-            take(beat, from: index, now: now, into: &outputs)
+            handle(beat, from: index, now: now, into: &outputs)
         case .range(let from, let through):
             if from <= peers[index].delivery.receivedThrough {
                 peers[index].delivery.receivedThrough = max(peers[index].delivery.receivedThrough, through)
@@ -140,12 +140,12 @@ extension GossipNode {
         case .keys(let keys):
             peers[index].keys = keys
         case .configuration(let record):
-            take(record, from: index, now: now, into: &outputs)
+            handle(record, from: index, now: now, into: &outputs)
         }
     }
 
     /// Takes in the peer's summary: its tables, its configuration, and how well it hears this node.
-    private mutating func take(_ beat: BeatRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
+    private mutating func handle(_ beat: BeatRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         peers[index].beat = beat
         if beat.tables == tables.hash {
             peers[index].delivery.isEqual(at: tables.revision)
@@ -162,33 +162,33 @@ extension GossipNode {
         compareConfiguration(beat.configuration, of: index, now: now, into: &outputs)
         let silence = Duration.milliseconds(Int64(beat.silence))
         // The peer could hear nothing while this node was not scheduled or had no channel.
-        let spoken = max(ranSince, peers[index].provenAt ?? now).duration(to: now)
-        if silence >= settings.detector.deadAfter, spoken >= silence, !peers[index].isNotHeardReported {
-            peers[index].isNotHeardReported = true
-            outputs.append(.alert(.notHeard(peer: peers[index].name, silence: silence)))
+        let sendingTime = max(ranSince, peers[index].provenAt ?? now).duration(to: now)
+        if silence >= settings.detector.deadAfter, sendingTime >= silence, !peers[index].isNotReceivedReported {
+            peers[index].isNotReceivedReported = true
+            outputs.append(.alert(.notReceivedByPeer(peer: peers[index].name, silence: silence)))
         } else if silence < settings.detector.suspectAfter {
-            peers[index].isNotHeardReported = false
+            peers[index].isNotReceivedReported = false
         }
         reportLoss(index, into: &outputs)
     }
 
     private mutating func reportLoss(_ index: Int, into outputs: inout GossipOutputs) {
         let (name, from, to) = (peers[index].name, peers[index].lossFromPeer, peers[index].lossToPeer)
-        if let isTold = lossReportChange(peers[index].isLossFromReported, from) {
-            peers[index].isLossFromReported = isTold
-            outputs.append(.alert(isTold ? .loss(peer: name, direction: .fromPeer, percent: from) : .lossEnded(peer: name, direction: .fromPeer)))
+        if let isReported = lossReportChange(peers[index].isLossFromReported, from) {
+            peers[index].isLossFromReported = isReported
+            outputs.append(.alert(isReported ? .loss(peer: name, direction: .fromPeer, percent: from) : .lossEnded(peer: name, direction: .fromPeer)))
         }
-        if let isTold = lossReportChange(peers[index].isLossToReported, to) {
-            peers[index].isLossToReported = isTold
-            outputs.append(.alert(isTold ? .loss(peer: name, direction: .toPeer, percent: to) : .lossEnded(peer: name, direction: .toPeer)))
+        if let isReported = lossReportChange(peers[index].isLossToReported, to) {
+            peers[index].isLossToReported = isReported
+            outputs.append(.alert(isReported ? .loss(peer: name, direction: .toPeer, percent: to) : .lossEnded(peer: name, direction: .toPeer)))
         }
         peers[index].detector.loss = max(from, to)
     }
 
     /// Returns true to report loss, from 10 %, false to report its end, below 3 %, and `nil` for no change.
-    private func lossReportChange(_ isTold: Bool, _ percent: Int) -> Bool? {
-        if !isTold, percent >= 10 { return true }
-        if isTold, percent < 3 { return false }
+    private func lossReportChange(_ isReported: Bool, _ percent: Int) -> Bool? {
+        if !isReported, percent >= 10 { return true }
+        if isReported, percent < 3 { return false }
         return nil
     }
 }

@@ -12,7 +12,7 @@ package struct PeerReport: Equatable, Sendable {
     package let address: SocketAddress?
     /// The proven session; 0 before the proof.
     package let session: UInt64
-    /// The time since the peer was last heard; `nil` when it never was.
+    /// The time since the last datagram from the peer; `nil` before the first.
     package let silence: Duration?
     /// The loss from the peer in per cent.
     package let lossFrom: Int
@@ -35,7 +35,7 @@ extension GossipNode {
     }
 
     /// Returns the node whose command applies to a server, and whether the command has expired.
-    package func word(of server: ServerID, now: Instant) -> (origin: NodeID, isOver: Bool)? {
+    package func command(of server: ServerID, now: Instant) -> (origin: NodeID, isOver: Bool)? {
         guard let row = tables.administrative[server] else { return nil }
         return (row.origin, row.effective(wall: wallMilliseconds(now)) != row.state)
     }

@@ -76,7 +76,7 @@ extension GossipNode {
     mutating func flushDeadline(_ index: Int) -> Instant { peers[index].delivery.flushedAt?.advanced(by: settings.flushInterval) ?? peers[index].helloAt }
 
     /// Sends every peer the rows that it lacks.
-    mutating func spread(now: Instant, into outputs: inout GossipOutputs) {
+    mutating func sendChanges(now: Instant, into outputs: inout GossipOutputs) {
         for index in peers.indices where peers[index].current != nil && peers[index].delivery.sent < tables.revision {
             let flushedAt = peers[index].delivery.flushedAt
             if flushedAt.map({ $0.advanced(by: settings.flushInterval) <= now }) ?? true { flush(index, now: now, into: &outputs) }

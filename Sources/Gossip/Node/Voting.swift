@@ -30,10 +30,10 @@ extension GossipNode {
         }
     }
 
-    /// True while a configured peer has not been heard.
-    package var hasUnheardPeer: Bool { peers.contains { $0.state == .unknown } }
+    /// True while nothing has been received from a configured peer.
+    package var hasUnreachedPeer: Bool { peers.contains { $0.state == .unknown } }
 
-    mutating func say(_ subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool) {
+    mutating func publishBallot(_ subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool) {
         let old = tables.ballots[BallotKey(subject: subject, node: settings.node)].flatMap { $0.session == session ? $0 : nil }
         guard old.map({ ($0.epoch, $0.choice, $0.isConfirmed) != (epoch, choice, isConfirmed) }) ?? true, (old?.version ?? 0) < .max else { return }
         guard (1..<GossipLimits.sessionMax).contains(epoch) else { return }
@@ -54,12 +54,14 @@ extension GossipNode {
     }
 
     mutating func mergeBallot(_ row: BallotRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(row.session, of: row.node, now), row.epoch <= sessionHorizon(now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard isAcceptableSession(row.session, of: row.node, now), row.epoch <= sessionHorizon(now) else {
+            return rejectFarAhead(from: peerIndex(sender), into: &outputs)
+        }
         guard row.node != settings.node else {
             if !isOvertaken(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnBallot(row) }
             return
         }
-        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .stored else { return }
         outputs.append(.ballotChanged(row.subject))
     }
 

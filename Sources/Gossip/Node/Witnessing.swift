@@ -17,17 +17,17 @@ extension GossipNode {
     ///
     /// The rows contain the peer's own checks only. A server that operators have taken out in the whole cluster is not usable on any node. The address does not
     /// matter: a peer may reach the same server at a different one.
-    package func sights(of servers: [ServerID], now: Instant) -> [PeerView] {
-        var sights = settings.peers.map { PeerView(peer: $0.id) }
+    package func peerViews(of servers: [ServerID], now: Instant) -> [PeerView] {
+        var peerViews = settings.peers.map { PeerView(peer: $0.id) }
         for server in servers {
             let isReady = administrativeState(of: server, now: now) == .ready
             for row in witnesses(of: server) {
                 guard let place = settings.peers.firstIndex(where: { $0.id == row.observer }) else { continue }
-                sights[place].seen += 1
+                peerViews[place].seen += 1
                 guard isReady, row.verdict == .up, row.weight > 0 else { continue }
-                if row.failures == 0 { sights[place].usable += 1 } else { sights[place].failing += 1 }
+                if row.failures == 0 { peerViews[place].usable += 1 } else { peerViews[place].failing += 1 }
             }
         }
-        return sights.filter { $0.seen > 0 }
+        return peerViews.filter { $0.seen > 0 }
     }
 }

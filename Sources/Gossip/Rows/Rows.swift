@@ -6,7 +6,7 @@ package enum MemberRank: UInt8, Comparable, Sendable {
     case alive = 0
     /// The node is silent, and no conclusion has been drawn yet.
     case suspect = 1
-    /// The reporting node has not heard this node for `dead-after`.
+    /// The reporting node has received nothing from this node for `dead-after`.
     case dead = 2
     /// The node has announced its exit in this session.
     case left = 3

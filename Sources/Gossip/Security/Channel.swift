@@ -68,14 +68,14 @@ struct Channel: Sendable {
     }
 
     /// The key that opens a datagram of the peer, and where its sequence number falls in the replay window.
-    struct Look {
+    struct Opening {
         let key: Bytes32
         let isFresh: Bool
         let isNewest: Bool
     }
 
-    mutating func look(at sequence: UInt64) -> Look {
-        Look(key: receiveKey, isFresh: window.isFresh(sequence), isNewest: sequence > window.highest)
+    mutating func opening(of sequence: UInt64) -> Opening {
+        Opening(key: receiveKey, isFresh: window.isFresh(sequence), isNewest: sequence > window.highest)
     }
 
     /// Marks `sequence` as accepted.

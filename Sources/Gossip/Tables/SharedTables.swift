@@ -3,7 +3,7 @@ import Wire
 /// The result of merging a row.
 package enum MergeOutcome: Equatable, Sendable {
     /// The row was newer and is stored.
-    case taken
+    case stored
     /// The table has this row or a newer one, or the row belongs to a session that is over.
     case known
     /// The row belongs to an unknown node, or the table is full.
@@ -63,7 +63,7 @@ package struct SharedTables: Sendable {
         revision += 1
         members.set(row, for: row.node, revision: revision)
         remember(.member(row.node), row.fingerprint, source)
-        return .taken
+        return .stored
     }
 
     /// Stores a row if it is newer than the one in the table. Rows of sessions that are over do not count.
@@ -81,7 +81,7 @@ package struct SharedTables: Sendable {
         revision += 1
         health.set(row, for: key, revision: revision)
         remember(.health(key), row.fingerprint, source)
-        return .taken
+        return .stored
     }
 
     /// Stores a row if it is newer than the one in the table.
@@ -95,7 +95,7 @@ package struct SharedTables: Sendable {
         revision += 1
         administrative.set(row, for: row.server, revision: revision)
         remember(.administrative(row.server), row.fingerprint, source)
-        return .taken
+        return .stored
     }
 
     /// Stores a row if it is newer than the one in the table.
@@ -110,7 +110,7 @@ package struct SharedTables: Sendable {
         revision += 1
         leases.set(row, for: row.name, revision: revision)
         remember(.lease(row.name), row.fingerprint, source)
-        return .taken
+        return .stored
     }
 
     /// Stores a row if it is newer than the one in the table. Rows of sessions that are over do not count.
@@ -127,7 +127,7 @@ package struct SharedTables: Sendable {
         revision += 1
         ballots.set(row, for: key, revision: revision)
         remember(.ballot(key), row.fingerprint, source)
-        return .taken
+        return .stored
     }
 
     /// Calls `body` with each row that changed after `revision`, oldest first, with the revision and the node that sent it, until `body` returns false.

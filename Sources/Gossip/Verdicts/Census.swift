@@ -1,5 +1,5 @@
 /// The properties of a view that the census counts.
-struct Standing: Equatable, Sendable {
+struct CensusEntry: Equatable, Sendable {
     var isUsable: Bool
     var isOnlyFull: Bool
     var isHeldUp: Bool
@@ -17,24 +17,24 @@ struct Census: Sendable {
 
     private(set) var proxies: [Int: Proxy] = [:]
     /// The number of views whose server has been checked.
-    private(set) var looked = 0
-    private(set) var failedSilently = 0
+    private(set) var checkedCount = 0
+    private(set) var failedWithoutResponse = 0
     private(set) var accessDenied = 0
     /// Proxies that have changed since the last `drainStale` and have servers that `min-up` keeps up.
     private var stale: Set<Int> = []
 
     init(_ views: [ServerView] = []) {
-        for (place, view) in views.enumerated() { add(view.standing, at: place, of: view.server.proxy) }
+        for (place, view) in views.enumerated() { add(view.censusEntry, at: place, of: view.server.proxy) }
         stale = Set(proxies.filter { !$0.value.heldUp.isEmpty }.keys)
     }
 
     func usableCount(ofProxy proxy: Int) -> Int { proxies[proxy]?.usable ?? 0 }
 
     /// True when all servers are unreachable, or all refuse the check's user. The fault is then more likely this node's than the servers'.
-    var suggestsIsolation: Bool { looked >= 2 && (failedSilently == looked || accessDenied == looked) }
+    var suggestsIsolation: Bool { checkedCount >= 2 && (failedWithoutResponse == checkedCount || accessDenied == checkedCount) }
 
     /// Updates the counts after a change of the view at `place`.
-    mutating func move(_ place: Int, of proxy: Int, from old: Standing, to new: Standing) {
+    mutating func update(_ place: Int, of proxy: Int, from old: CensusEntry, to new: CensusEntry) {
         guard old != new else { return }
         remove(old, at: place, of: proxy)
         add(new, at: place, of: proxy)
@@ -48,22 +48,22 @@ struct Census: Sendable {
         return stale.sorted().flatMap { proxies[$0]?.heldUp ?? [] }
     }
 
-    private mutating func add(_ standing: Standing, at place: Int, of proxy: Int) {
-        count(standing, by: 1)
-        if standing.isUsable { proxies[proxy, default: Proxy()].usable += 1 }
-        if standing.isHeldUp { proxies[proxy, default: Proxy()].heldUp.append(place) }
+    private mutating func add(_ entry: CensusEntry, at place: Int, of proxy: Int) {
+        count(entry, by: 1)
+        if entry.isUsable { proxies[proxy, default: Proxy()].usable += 1 }
+        if entry.isHeldUp { proxies[proxy, default: Proxy()].heldUp.append(place) }
     }
 
-    private mutating func remove(_ standing: Standing, at place: Int, of proxy: Int) {
-        count(standing, by: -1)
-        if standing.isUsable { proxies[proxy, default: Proxy()].usable -= 1 }
-        if standing.isHeldUp { proxies[proxy, default: Proxy()].heldUp.removeAll { $0 == place } }
+    private mutating func remove(_ entry: CensusEntry, at place: Int, of proxy: Int) {
+        count(entry, by: -1)
+        if entry.isUsable { proxies[proxy, default: Proxy()].usable -= 1 }
+        if entry.isHeldUp { proxies[proxy, default: Proxy()].heldUp.removeAll { $0 == place } }
     }
 
-    private mutating func count(_ standing: Standing, by step: Int) {
-        guard let finding = standing.finding else { return }
-        looked += step
-        if finding == .failedSilently { failedSilently += step }
+    private mutating func count(_ entry: CensusEntry, by step: Int) {
+        guard let finding = entry.finding else { return }
+        checkedCount += step
+        if finding == .failedWithoutResponse { failedWithoutResponse += step }
         if finding == .accessDenied { accessDenied += step }
     }
 }

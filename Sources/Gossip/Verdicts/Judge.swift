@@ -42,9 +42,9 @@ struct Judge: Sendable {
 
     /// Changes a view together with its counts and its deadline.
     private mutating func update(_ index: Int, _ change: (inout ServerView) -> Void) {
-        let before = views[index].standing
+        let before = views[index].censusEntry
         change(&views[index])
-        census.move(index, of: views[index].server.proxy, from: before, to: views[index].standing)
+        census.update(index, of: views[index].server.proxy, from: before, to: views[index].censusEntry)
         deadlines.set(index, to: views[index].deadline)
     }
 
@@ -99,7 +99,7 @@ struct Judge: Sendable {
             view.differsSince = isDifferent ? view.differsSince ?? now : nil
             if !isDifferent { view.isDifferenceReported = false }
         }
-        tell(index, into: &outputs)
+        reportVerdict(index, into: &outputs)
     }
 
     /// Another server has become usable, so `min-up` may no longer protect these. They go down only with their next row or check. Because the judge does not
@@ -143,15 +143,15 @@ struct Judge: Sendable {
 
     /// A check is planned when a peer reports failures later than this node's last pass.
     private func plannedCheck(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> Instant? {
-        guard view.server.policy != .own, view.isDown == nil, view.wish != .maint else { return nil }
-        let isNews = witnesses.contains { row in isFailing(row, now: now) && (view.passedAt.map { $0 < row.observed } ?? true) }
-        return isNews && view.freshEvidence(now: now) < 2 ? earliestRequest(view, now: now) : nil
+        guard view.server.policy != .own, view.isDown == nil, view.effectiveState != .maint else { return nil }
+        let hasNewFailures = witnesses.contains { row in isFailing(row, now: now) && (view.passedAt.map { $0 < row.observed } ?? true) }
+        return hasNewFailures && view.freshEvidence(now: now) < 2 ? earliestRequest(view, now: now) : nil
     }
 
     private func earliestRequest(_ view: ServerView, now: Instant) -> Instant {
         var earliest = max(now, view.nextSpacedAt ?? now)
         if let requested = view.requestedAt {
-            let pause = view.isAwaitingCheck ? ServerView.requestPatience : ServerView.requestInterval
+            let pause = view.isAwaitingCheck ? ServerView.requestTimeout : ServerView.requestInterval
             earliest = max(earliest, requested.advanced(by: pause))
         }
         return earliest
@@ -163,10 +163,10 @@ struct Judge: Sendable {
         return witnesses.contains { $0.verdict == view.opposite }
     }
 
-    private mutating func tell(_ index: Int, into outputs: inout [JudgeOutput]) {
+    private mutating func reportVerdict(_ index: Int, into outputs: inout [JudgeOutput]) {
         let verdict = views[index].verdict
-        if verdict != views[index].told {
-            update(index) { $0.told = verdict }
+        if verdict != views[index].reportedVerdict {
+            update(index) { $0.reportedVerdict = verdict }
             outputs.append(.verdictChanged(views[index].server.id, verdict))
         }
     }
@@ -181,7 +181,7 @@ extension Judge {
             if let time = views[index].checkAt, time <= now { request(index, now: now, into: &outputs) }
             if let until = views[index].fullUntil, until <= now {
                 update(index) { $0.endFull(now: now) }
-                tell(index, into: &outputs)
+                reportVerdict(index, into: &outputs)
             }
             if let time = views[index].differenceDeadline, time <= now {
                 update(index) { $0.isDifferenceReported = true }
@@ -217,9 +217,9 @@ extension Judge {
         update(index) { ($0.administrative, $0.isSetByClusterCommand) = (state, isClusterCommand) }
     }
 
-    mutating func setCircumstances(_ id: ServerID, _ state: AdministrativeState) {
+    mutating func setLocalState(_ id: ServerID, _ state: AdministrativeState) {
         guard let index = index(id) else { return }
-        update(index) { $0.circumstances = state }
+        update(index) { $0.localState = state }
     }
 
     mutating func forgetChecks(_ id: ServerID) {

@@ -5,9 +5,9 @@ package enum Finding: Equatable, Sendable {
     /// The server works.
     case passed
     /// Refused, reset or a wrong answer: the server's host responded.
-    case failedLoudly
+    case failedWithResponse
     /// No response: a timeout or an unreachable host.
-    case failedSilently
+    case failedWithoutResponse
     /// The server refuses the check's user. When all servers do, the fault is this node's.
     case accessDenied
     /// MySQL error 1040, too many connections: the server is alive.
@@ -18,7 +18,7 @@ package enum Finding: Equatable, Sendable {
     case ownFault
 
     /// True for results that count toward `fall`.
-    var isFailure: Bool { self == .failedLoudly || self == .failedSilently || self == .accessDenied }
+    var isFailure: Bool { self == .failedWithResponse || self == .failedWithoutResponse || self == .accessDenied }
 }
 
 /// The origin of an observation.

@@ -10,13 +10,13 @@ struct ServerView: Sendable {
     /// How long evidence counts.
     static let evidenceLifetime = Duration.seconds(2)
     /// Loud failures closer together than this count as one.
-    static let loudSpacing = Duration.milliseconds(50)
+    static let failureSpacing = Duration.milliseconds(50)
     /// The same for silent failures.
-    static let silentSpacing = Duration.milliseconds(500)
+    static let silentFailureSpacing = Duration.milliseconds(500)
     /// The minimum time between two checks that peers cause.
     static let requestInterval = Duration.milliseconds(100)
     /// A requested check that has not ended after this time is requested again.
-    static let requestPatience = Duration.seconds(1)
+    static let requestTimeout = Duration.seconds(1)
     /// A peer's opposite verdict is reported after this time.
     static let differenceAfter = Duration.seconds(30)
     /// The longest time of FULL, in seconds; it doubles up to this.
@@ -48,7 +48,7 @@ struct ServerView: Sendable {
     private(set) var fullUntil: Instant?
     private var fullSeconds: Int64 = 0
     /// The verdict that was last output.
-    var told = ServerVerdict.up
+    var reportedVerdict = ServerVerdict.up
     /// When to request a check because of a peer.
     var checkAt: Instant?
     var requestedAt: Instant?
@@ -61,7 +61,7 @@ struct ServerView: Sendable {
     /// True when the state comes from a cluster-wide command, which ends with its expiry.
     var isSetByClusterCommand = false
     /// The server's state on this node for reasons other than a command.
-    var circumstances = AdministrativeState.ready
+    var localState = AdministrativeState.ready
     /// True when `min-up` has prevented a DOWN that gossip caused.
     var isHeldUp = false
 
@@ -78,14 +78,14 @@ struct ServerView: Sendable {
         (last, lastAt, passedAt) = (nil, nil, nil)
     }
 
-    /// The stricter of the operators' state and the circumstances.
-    var wish: AdministrativeState { administrative.rawValue > circumstances.rawValue ? administrative : circumstances }
+    /// The stricter of the operators' state and the server's state on this node.
+    var effectiveState: AdministrativeState { administrative.rawValue > localState.rawValue ? administrative : localState }
 
     /// True when the server can take traffic; `min-up` counts these.
-    var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && wish == .ready }
+    var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && effectiveState == .ready }
 
     /// True when the server becomes usable as soon as the time of FULL is over.
-    var isOnlyFull: Bool { isDown == nil && !isBlocked && fullUntil != nil && wish == .ready }
+    var isOnlyFull: Bool { isDown == nil && !isBlocked && fullUntil != nil && effectiveState == .ready }
 
     var isOwnDown: Bool { if case .down = own { true } else { false } }
 
@@ -101,7 +101,7 @@ struct ServerView: Sendable {
     /// The peer's verdict that contradicts this node's.
     var opposite: HealthVerdict { isOwnDown ? .up : .down }
 
-    var standing: Standing { Standing(isUsable: isUsable, isOnlyFull: isOnlyFull, isHeldUp: isHeldUp, finding: last?.finding) }
+    var censusEntry: CensusEntry { CensusEntry(isUsable: isUsable, isOnlyFull: isOnlyFull, isHeldUp: isHeldUp, finding: last?.finding) }
 
     /// When to report that a peer's verdict differs.
     var differenceDeadline: Instant? { isDifferenceReported ? nil : differsSince?.advanced(by: ServerView.differenceAfter) }
@@ -119,7 +119,9 @@ struct ServerView: Sendable {
     mutating func observe(_ observation: Observation, forbidsUp: Bool, requiresSpacing: Bool, now: Instant) {
         setAddress(observation.address)
         guard observation.source == .check else {
-            if observation.finding.isFailure { addEvidence(isSilent: observation.finding == .failedSilently, requiresSpacing: requiresSpacing, now: now) }
+            if observation.finding.isFailure {
+                addEvidence(isSilent: observation.finding == .failedWithoutResponse, requiresSpacing: requiresSpacing, now: now)
+            }
             return
         }
         isAwaitingCheck = false
@@ -140,8 +142,8 @@ struct ServerView: Sendable {
             fullSeconds = 0
             passedAt = now
             pass(forbidsUp: forbidsUp)
-        case .failedLoudly, .failedSilently, .accessDenied:
-            fail(isSilent: observation.finding == .failedSilently, requiresSpacing: requiresSpacing, now: now)
+        case .failedWithResponse, .failedWithoutResponse, .accessDenied:
+            fail(isSilent: observation.finding == .failedWithoutResponse, requiresSpacing: requiresSpacing, now: now)
         }
     }
 
@@ -160,7 +162,7 @@ struct ServerView: Sendable {
 
     private mutating func addEvidence(isSilent: Bool, requiresSpacing: Bool, now: Instant) {
         if let previous = evidence.last, requiresSpacing {
-            let needed = previous.isSilent || isSilent ? ServerView.silentSpacing : ServerView.loudSpacing
+            let needed = previous.isSilent || isSilent ? ServerView.silentFailureSpacing : ServerView.failureSpacing
             if previous.at.advanced(by: needed) <= now { evidence.append(Evidence(at: now, isSilent: isSilent)) }
         } else {
             evidence.append(Evidence(at: now, isSilent: isSilent))
@@ -196,7 +198,7 @@ struct ServerView: Sendable {
     func freshEvidence(now: Instant) -> Int { evidence.reduce(0) { $0 + ($1.at.advanced(by: ServerView.evidenceLifetime) >= now ? 1 : 0) } }
 
     /// The earliest time at which another failure counts separately; `nil` when any does.
-    var nextSpacedAt: Instant? { evidence.last.map { $0.at.advanced(by: $0.isSilent ? ServerView.silentSpacing : ServerView.loudSpacing) } }
+    var nextSpacedAt: Instant? { evidence.last.map { $0.at.advanced(by: $0.isSilent ? ServerView.silentFailureSpacing : ServerView.failureSpacing) } }
 
     /// Takes the server down because of peers' rows.
     mutating func takeDown(_ reason: DownReason) {

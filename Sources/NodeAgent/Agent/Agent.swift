@@ -111,7 +111,7 @@ final class Agent {
             checkSoon: { [unowned self] in checks?.checkSoon($0) }, checkNow: { [unowned self] in checks?.checkNow($0) },
             resolveSoon: { [unowned self] in resolvers.resolveSoon($0) })
         statistics.sources = StatisticsReader.Sources(
-            isStopping: { [unowned self] in isStopping }, isCheckUnderWay: { [unowned self] in checks?.isUnderWay($0) ?? false },
+            isStopping: { [unowned self] in isStopping }, isChecking: { [unowned self] in checks?.isChecking($0) ?? false },
             resolutionsFailed: { [unowned self] in resolvers.failuresCount })
     }
 
@@ -120,8 +120,8 @@ final class Agent {
         signals = nil
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         try startProbe()
-        watchdog = try Watchdog(forwarder, tell: probe.setStuckThreads) { thread, place in
-            Terminal.tell(.alert, "forwarding thread \(thread + 1) stuck for 10s (phase: \(place)); this process aborts", patience: .none)
+        watchdog = try Watchdog(forwarder, report: probe.setStuckThreads) { thread, place in
+            Terminal.report(.alert, "forwarding thread \(thread + 1) stuck for 10s (phase: \(place)); this process aborts", timeout: .none)
             abort()
         }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }
@@ -152,7 +152,7 @@ final class Agent {
                 return ProbeCount(usable: status.activeServers + status.backupServers - status.uncheckedServers, unchecked: status.uncheckedServers)
             },
             peers: { [configuration, gossip] backend in
-                gossip.sights(of: configuration.backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) })
+                gossip.peerViews(of: configuration.backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) })
             },
             log: { [log] in log.write($0, $1, about: LogSubject(kind: "probe", about: $2)) })
         try probe.start(sources, connectionsMax: probeConnectionsMax)
@@ -170,7 +170,7 @@ final class Agent {
 
     /// Stops all parts and closes the remaining sessions.
     func stop() {
-        lifecycle.ends(isSuperseded: lingersUntil != nil)
+        lifecycle.logEnd(isSuperseded: lingersUntil != nil)
         probe.setStopping()
         gossip.stop()
         runtime?.close()
@@ -184,7 +184,7 @@ final class Agent {
 
     private func tick() {
         state.updateRetryBudgets(now: reactor.now)
-        evidence.logLeaves()
+        evidence.logRetries()
         servers.timePassed()
         successions.secondPassed()
         probe.secondPassed()

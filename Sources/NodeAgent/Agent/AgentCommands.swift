@@ -34,42 +34,42 @@ final class AgentCommands: RuntimeTarget {
         return RuntimeWeight(current: status.weight, initial: status.initialWeight)
     }
 
-    func setState(_ state: Proxy.AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
-        guard let spread = spread(reach) else {
+    func setState(_ state: Proxy.AdministrativeState, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText {
+        guard let clusterOptions = clusterOptions(scope) else {
             servers.apply(.setAdministrative(state), to: server)
             return AnswerText("")
         }
-        guard state != .ready || spread.duration == nil else { throw .refused("'for' applies to 'drain' and 'maint' only: 'ready' does not expire.") }
-        try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, state, spread) }
-        return receipt(reach)
+        guard state != .ready || clusterOptions.duration == nil else { throw .refused("'for' applies to 'drain' and 'maint' only: 'ready' does not expire.") }
+        try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, state, clusterOptions) }
+        return acknowledgement(scope)
     }
 
-    func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
-        guard let spread = spread(reach) else {
+    func setWeight(_ weight: Int, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText {
+        guard let clusterOptions = clusterOptions(scope) else {
             servers.apply(.setWeight(weight), to: server)
             return AnswerText("")
         }
-        guard spread == ClusterSpread() else { throw .refused("'for' and 'force' do not apply to a weight: leave them out.") }
+        guard clusterOptions == ClusterCommandOptions() else { throw .refused("'for' and 'force' do not apply to a weight: leave them out.") }
         try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, weight: weight) }
-        return receipt(reach)
+        return acknowledgement(scope)
     }
 
-    /// The spread of a command; `nil` if it affects this node only.
-    private func spread(_ reach: RuntimeReach) -> ClusterSpread? {
-        switch reach {
+    /// The cluster options of a command; `nil` if it affects this node only.
+    private func clusterOptions(_ scope: CommandScope) -> ClusterCommandOptions? {
+        switch scope {
         case .node: nil
-        case .cluster(let spread): spread
-        case .standard: gossip.runner?.plan.section.adminScope == .cluster ? ClusterSpread() : nil
+        case .cluster(let clusterOptions): clusterOptions
+        case .standard: gossip.runner?.plan.section.adminScope == .cluster ? ClusterCommandOptions() : nil
         }
     }
 
     /// The answer to a command that was just spread: which peers have it. It is sent once all live peers have acknowledged the command, or after a timeout.
-    private func receipt(_ reach: RuntimeReach) -> AnswerText {
+    private func acknowledgement(_ scope: CommandScope) -> AnswerText {
         guard let runner = gossip.runner else { return AnswerText("") }
-        let receipt = ClusterReceipt(revision: runner.core.revision, isExplicit: reach != .standard, now: reactor.now)
+        let acknowledgement = ClusterReceipt(revision: runner.core.revision, isExplicit: scope != .standard, now: reactor.now)
         return AnswerText(later: { [reactor] answer in
-            let wait = ReceiptWait(receipt, reactor: reactor, peers: { runner.core.receipts(of: receipt.revision) }, answer: answer)
-            wait.look()
+            let wait = ReceiptWait(acknowledgement, reactor: reactor, peers: { runner.core.receipts(of: acknowledgement.revision) }, answer: answer)
+            wait.poll()
             return { wait.cancel() }
         })
     }

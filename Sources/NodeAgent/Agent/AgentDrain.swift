@@ -8,12 +8,12 @@ extension Agent: DrainingProcess {
 
     var oldestSession: Instant? { forwarder.oldestSession }
 
-    var isQuiet: Bool { isStopping && forwarder.hasStoppedListening && handshakes?.isIdle != false && isAnswered }
+    var hasNoPendingWork: Bool { isStopping && forwarder.hasStoppedListening && handshakes?.isIdle != false && isAnswered }
 
     /// Whether every client of this process has its answer. After a takeover, clients that this process accepted get no answer from the successor.
     private var isAnswered: Bool {
         guard let lingersUntil, reactor.now < lingersUntil else { return true }
-        return !probe.isAsked && runtime?.connectionsCurrent == 0
+        return !probe.hasOpenConnections && runtime?.connectionsCurrent == 0
     }
 
     var drainLease: (any DrainLease)? { gossip.runner }

@@ -17,7 +17,7 @@ extension Agent {
         case .changed(let server, let before, let after):
             if after.flags.isSetByOperator != before.flags.isSetByOperator { resolvers.reserve(server, after.flags.isSetByOperator) }
             if after.hasVerdict != before.hasVerdict { probe.serversChanged() }
-        case .news(let news): gossip.feed(news)
+        case .gossipEvent(let event): gossip.feed(event)
         case .settled: probe.serversChanged()
         }
     }
@@ -30,12 +30,12 @@ extension Agent {
             // Before the route changes: a server that substitutes for unfit ones gets its route before the last fit one loses its own.
             databases.decide(server.backend)
             state.setRoute(servers.registry.route(of: server), of: server)
-            if !databases.isDeciding(server.backend) { servers.settle(server.backend) }
+            if !databases.isDeciding(server.backend) { servers.endChanges(server.backend) }
         case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
         case .checkWithin(let server, let limit): checks?.check(server, within: limit)
-        case .forgetFailedConnects(let server): state.serverCells[state.flatIndex(server)].pointee.failuresInRow.store(0, ordering: .relaxed)
+        case .forgetFailedConnects(let server): state.serverCells[state.flatIndex(server)].pointee.consecutiveFailures.store(0, ordering: .relaxed)
         }
     }
 
@@ -71,7 +71,7 @@ extension Agent {
         while slow != 0 {
             let thread = slow.trailingZeroBitCount
             slow &= slow - 1
-            log.write(.alert, "forwarding thread \(thread + 1) stuck for 1s (phase: \(state.place(ofThread: thread))); its sessions are stalled.")
+            log.write(.alert, "forwarding thread \(thread + 1) stuck for 1s (phase: \(state.activity(ofThread: thread))); its sessions are stalled.")
         }
     }
 

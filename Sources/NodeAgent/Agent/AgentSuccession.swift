@@ -21,8 +21,8 @@ extension Agent: SucceedingProcess {
         return report.text(known)
     }
 
-    func count(_ counters: [AgentState.CounterKey: [UInt64]]) {
-        report.count(counters)
+    func addCounters(_ counters: [AgentState.CounterKey: [UInt64]]) {
+        report.addCounters(counters)
         rates.skipInheritedCounts()
     }
 

@@ -29,7 +29,7 @@ struct LifecycleLog {
     }
 
     /// Logs the start of service: version, node, listeners and files.
-    func begins(_ beginning: Beginning) {
+    func logBegin(_ beginning: Beginning) {
         let files = files.joined(separator: " ")
         let binds = configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in frontend.binds.map { "\($0.endpoint) (\(frontend.name))" } }
         let rest = binds.count > Self.addressesMax ? " and \(binds.count - Self.addressesMax) more" : ""
@@ -63,7 +63,7 @@ struct LifecycleLog {
     }
 
     /// Logs the end of the process.
-    func ends(isSuperseded: Bool) {
+    func logEnd(isSuperseded: Bool) {
         let left = state.process[0].pointee.sessions.value
         let closed = left == 0 ? "" : ", \(left) \(left == 1 ? "session is" : "sessions are") closed"
         log.write(.notice, "tsukada \(Release.version) \(isSuperseded ? "ended, another process serves" : "ended"): node \(node)\(closed).")

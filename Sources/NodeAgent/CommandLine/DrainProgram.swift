@@ -5,7 +5,7 @@ import Wire
 /// The subcommand `drain`, from its arguments to an exit code.
 enum DrainProgram {
     /// The time limit: peers answer within milliseconds, or are declared dead within seconds.
-    private static let patience = Duration.seconds(10)
+    private static let timeout = Duration.seconds(10)
     private static let pause = Duration.milliseconds(100)
 
     /// Runs `tsukada drain`. Returns 0 once the node drains.
@@ -13,7 +13,7 @@ enum DrainProgram {
         do throws(StartError) {
             let configuration = try AgentConfiguration.read(configurations, environment: environment)
             let client = try RuntimeClient.administrator(of: configuration)
-            let outcome = run(force, ask: { client.ask($0) }, isOver: MonotonicClock.now().advanced(by: patience)) { deadline in
+            let outcome = run(force, ask: { client.ask($0) }, isOver: MonotonicClock.now().advanced(by: timeout)) { deadline in
                 usleep(UInt32(clamping: pause.wholeNanoseconds / 1_000))
                 return deadline < MonotonicClock.now()
             }
@@ -21,10 +21,10 @@ enum DrainProgram {
             case .draining(let progress):
                 Terminal.print(progress + "\n")
                 return ExitCode.success
-            case .failed(let complaint): throw StartError(complaint)
+            case .failed(let errorText): throw StartError(errorText)
             }
         } catch {
-            Terminal.tell(.alert, error.description)
+            Terminal.report(.alert, error.description)
             return ExitCode.failure
         }
     }
@@ -50,19 +50,19 @@ enum DrainProgram {
             case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text.split(separator: "\n").joined(separator: "; "))
             case .notRunning(let error): return .failed("no node listens on the runtime socket: \(error)")
             case .failed(let error):
-                let complaint = "cannot reach the node: \(error)"
-                return hasAsked ? giveUp(complaint, ask) : .failed(complaint)
+                let errorText = "cannot reach the node: \(error)"
+                return hasAsked ? giveUp(errorText, ask) : .failed(errorText)
             }
         }
     }
 
     /// Withdraws the request: this program reports a failure, so the node must not begin to drain when its peers answer later.
-    private static func giveUp(_ complaint: String, _ ask: (String) -> RuntimeAnswer) -> Outcome {
+    private static func giveUp(_ errorText: String, _ ask: (String) -> RuntimeAnswer) -> Outcome {
         switch ask("drain cancel") {
         case .text(let text) where text.hasPrefix(DrainText.progressBegins): .draining(text)
-        case .text(let text) where text + "\n" == DrainText.cancelled: .failed(complaint)
-        case .notRunning: .failed(complaint)
-        case .text, .failed: .failed("\(complaint); the node may still drain once the other nodes answer: check with 'show probe'")
+        case .text(let text) where text + "\n" == DrainText.cancelled: .failed(errorText)
+        case .notRunning: .failed(errorText)
+        case .text, .failed: .failed("\(errorText); the node may still drain once the other nodes answer: check with 'show probe'")
         }
     }
 }

@@ -19,7 +19,7 @@ struct KeyOutcome: Equatable {
     /// The text for stdout; lines that end with a line feed.
     var output = ""
     /// One or more sentences for stderr; `nil` on success. Otherwise the exit code is 1.
-    var complaint: String?
+    var errorText: String?
 }
 
 /// Changes the keys of the running node and of its key file. The node comes first, so that a change that it refuses has no effect.
@@ -44,7 +44,7 @@ struct KeyManagement {
         /// The next step for the operator.
         var advice: String
         /// Whether the file alone may be changed while the node does not run.
-        var worksAlone: Bool
+        var isUsableAlone: Bool
     }
 
     /// Runs `command`.
@@ -58,7 +58,7 @@ struct KeyManagement {
             folder.unlock()
             return outcome
         } catch {
-            return KeyOutcome(complaint: error.description)
+            return KeyOutcome(errorText: error.description)
         }
     }
 
@@ -68,7 +68,7 @@ struct KeyManagement {
         case .list: return list(text)
         case .install:
             guard let given = try? KeyFileText(input, path: "stdin", seal: seal), given.keys.count == 1, let key = given.keys.first else {
-                return KeyOutcome(complaint: "'install' needs one key on stdin, a line of 64 hexadecimal digits: create it with 'tsukada keygen > new.key'")
+                return KeyOutcome(errorText: "'install' needs one key on stdin, a line of 64 hexadecimal digits: create it with 'tsukada keygen > new.key'")
             }
             return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.install(key, &text) }
         case .use(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.use(id, &text) }
@@ -81,7 +81,7 @@ struct KeyManagement {
         let (secret, id) = (Hexadecimal.text(key.secret.bytes), Hexadecimal.text(key.id, digits: 8))
         return Change(
             request: "install gossip key \(secret)", done: "key \(id) is installed", secret: secret,
-            advice: "once 'tsukada keys list' shows it on every node, 'tsukada keys use \(id)' makes this node send with it", worksAlone: true)
+            advice: "once 'tsukada keys list' shows it on every node, 'tsukada keys use \(id)' makes this node send with it", isUsableAlone: true)
     }
 
     private static func use(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
@@ -89,13 +89,13 @@ struct KeyManagement {
         let name = Hexadecimal.text(id, digits: 8)
         return Change(
             request: "use gossip key \(name)", done: "key \(name) is selected for sending",
-            advice: "once every node sends with it, 'tsukada keys remove' removes the old key", worksAlone: true)
+            advice: "once every node sends with it, 'tsukada keys remove' removes the old key", isUsableAlone: true)
     }
 
     private static func remove(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
         try text.remove(id)
         let name = Hexadecimal.text(id, digits: 8)
-        return Change(request: "remove gossip key \(name)", done: "key \(name) is removed", advice: "do the same on the other nodes", worksAlone: false)
+        return Change(request: "remove gossip key \(name)", done: "key \(name) is removed", advice: "do the same on the other nodes", isUsableAlone: false)
     }
 
     private func list(_ text: KeyFileText) -> KeyOutcome {
@@ -103,8 +103,8 @@ struct KeyManagement {
         case .text(let answer): return KeyOutcome(output: answer + "\n")
         case .notRunning(let error):
             let ids = text.keys.map { Hexadecimal.text($0.id, digits: 8) + "\n" }.joined()
-            return KeyOutcome(output: "# key\n" + ids, complaint: "\(isDown(error)): these are the keys of \(file.path); the first one is used for sending")
-        case .failed(let error): return KeyOutcome(complaint: cannotAsk(error))
+            return KeyOutcome(output: "# key\n" + ids, errorText: "\(isDown(error)): these are the keys of \(file.path); the first one is used for sending")
+        case .failed(let error): return KeyOutcome(errorText: cannotAsk(error))
         }
     }
 
@@ -115,7 +115,7 @@ struct KeyManagement {
         do throws(KeyRing.Refusal) {
             change = try prepare(&text)
         } catch {
-            return KeyOutcome(complaint: "\(file.path): \(error); nothing is changed")
+            return KeyOutcome(errorText: "\(file.path): \(error); nothing is changed")
         }
         do throws(KeyFileError) {
             guard text != old else { return ask(change) { () throws(KeyFileError) in } }
@@ -128,7 +128,7 @@ struct KeyManagement {
                 }
             }
         } catch {
-            return KeyOutcome(complaint: "\(error); nothing is changed")
+            return KeyOutcome(errorText: "\(error); nothing is changed")
         }
     }
 
@@ -139,14 +139,14 @@ struct KeyManagement {
                 publish, KeyOutcome(output: "\(change.done) on the node and in \(file.path); \(change.advice)\n"), failure: "\(change.done) on the node only")
         case .text(let answer):
             let reason = Self.hiding(change.secret, in: answer).split(separator: "\n").joined(separator: "; ")
-            return KeyOutcome(complaint: "the node refuses: \(reason); nothing is changed")
-        case .notRunning(let error) where change.worksAlone:
-            let complaint = "\(isDown(error)): \(change.done) in \(file.path) only, and takes effect when the node starts"
-            return finish(publish, KeyOutcome(complaint: complaint), failure: isDown(error))
+            return KeyOutcome(errorText: "the node refuses: \(reason); nothing is changed")
+        case .notRunning(let error) where change.isUsableAlone:
+            let errorText = "\(isDown(error)): \(change.done) in \(file.path) only, and takes effect when the node starts"
+            return finish(publish, KeyOutcome(errorText: errorText), failure: isDown(error))
         case .notRunning(let error):
-            return KeyOutcome(complaint: "\(isDown(error)), and only a running node knows which keys the others hold: start it first; nothing is changed")
+            return KeyOutcome(errorText: "\(isDown(error)), and only a running node knows which keys the others hold: start it first; nothing is changed")
         case .failed(let error):
-            return KeyOutcome(complaint: "\(cannotAsk(error)); \(file.path) is unchanged")
+            return KeyOutcome(errorText: "\(cannotAsk(error)); \(file.path) is unchanged")
         }
     }
 
@@ -155,7 +155,7 @@ struct KeyManagement {
             try publish()
             return outcome
         } catch {
-            return KeyOutcome(complaint: "\(failure): \(error); correct this, then make the file match the node ('tsukada keys list')")
+            return KeyOutcome(errorText: "\(failure): \(error); correct this, then make the file match the node ('tsukada keys list')")
         }
     }
 

@@ -21,7 +21,7 @@ enum KeyProgram {
                 command == .install ? try StartError.wrapping("stdin: ") { () throws(SystemError) in try Files.read(from: 0, bytesMax: inputBytesMax) } : []
             return finish(management.run(command, input: input))
         } catch {
-            return finish(KeyOutcome(complaint: error.description))
+            return finish(KeyOutcome(errorText: error.description))
         }
     }
 
@@ -37,14 +37,14 @@ enum KeyProgram {
     }
 
     private static func finish(_ outcome: KeyOutcome) -> Int32 {
-        var complaint = outcome.complaint
+        var errorText = outcome.errorText
         do throws(SystemError) {
             try Files.write(Array(outcome.output.utf8)[...], to: 1)
         } catch {
-            complaint = complaint ?? "stdout: \(error)"
+            errorText = errorText ?? "stdout: \(error)"
         }
-        guard let complaint else { return ExitCode.success }
-        Terminal.tell(.alert, complaint)
+        guard let errorText else { return ExitCode.success }
+        Terminal.report(.alert, errorText)
         return ExitCode.failure
     }
 }

@@ -6,7 +6,7 @@ extension AgentConfiguration {
         let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
         let (configuration, diagnostics) = ConfigurationReader(environment: environment, localPeer: HostName.current()).read(files: files)
         let alerts = diagnostics.filter { $0.severity == .alert }
-        for alert in alerts.dropLast() { Terminal.tell(.alert, alert.description) }
+        for alert in alerts.dropLast() { Terminal.report(.alert, alert.description) }
         if let last = alerts.last { throw StartError(last.description) }
         return configuration
     }

@@ -20,35 +20,35 @@ struct ConfigurationChecks {
     }
 
     /// Returns the configuration and all diagnostics.
-    consuming func finish() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
+    consuming func combine() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         configuration.global = draft.global.draft
         for (index, proxy) in proxies.enumerated() where proxy.hasBackend {
             backendIndices[proxy.name] = configuration.backends.count
-            configuration.backends.append(finishedBackend(proxy, identifier: index + 2))
+            configuration.backends.append(combinedBackend(proxy, identifier: index + 2))
         }
-        finishDatabases()
-        finishDiscoveries()
+        combineDatabases()
+        combineDiscoveries()
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)
             if isReadable { checkMissingLines(of: proxy) }
             guard proxy.hasFrontend else { continue }
-            configuration.frontends.append(finishedFrontend(proxy, identifier: index + 2))
+            configuration.frontends.append(combinedFrontend(proxy, identifier: index + 2))
         }
-        finishResolvers()
-        for section in draft.all(ProbeSection.self) { configuration.probes.append(finishedProbe(section)) }
-        finishGossip()
+        combineResolvers()
+        for section in draft.all(ProbeSection.self) { configuration.probes.append(combinedProbe(section)) }
+        combineGossip()
         checkListeners()
         return (configuration, draft.diagnostics)
     }
 
-    mutating func say(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String) {
-        draft.say(severity, problem, at: location, in: section)
+    mutating func report(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String) {
+        draft.report(severity, problem, at: location, in: section)
     }
 
-    private func finishedBackend(_ proxy: ProxyDraft, identifier: Int) -> Backend {
+    private func combinedBackend(_ proxy: ProxyDraft, identifier: Int) -> Backend {
         var backend = proxy.backend
         backend.identifier = identifier
-        backend.log = finishedLog(proxy, LogSettings())
+        backend.log = combinedLog(proxy, LogSettings())
         for place in backend.servers.indices {
             guard let zone = backend.servers[place].zone, let own = configuration.global.zone else { continue }
             backend.servers[place].isFar = zone != own
@@ -56,10 +56,10 @@ struct ConfigurationChecks {
         return backend
     }
 
-    private mutating func finishedFrontend(_ proxy: ProxyDraft, identifier: Int) -> Frontend {
+    private mutating func combinedFrontend(_ proxy: ProxyDraft, identifier: Int) -> Frontend {
         var frontend = proxy.frontend
         frontend.identifier = identifier
-        frontend.log = finishedLog(proxy, proxy.frontend.log)
+        frontend.log = combinedLog(proxy, proxy.frontend.log)
         for reference in proxy.usedBackends + [proxy.defaultBackend].compactMap(\.self) {
             guard let backend = index(of: reference, in: proxy), !frontend.namedBackends.contains(backend) else { continue }
             frontend.namedBackends.append(backend)
@@ -71,7 +71,7 @@ struct ConfigurationChecks {
         return frontend
     }
 
-    private func finishedLog(_ proxy: ProxyDraft, _ settings: LogSettings) -> LogSettings {
+    private func combinedLog(_ proxy: ProxyDraft, _ settings: LogSettings) -> LogSettings {
         var log = settings
         log.tag = proxy.logTag
         for line in proxy.log {
@@ -87,14 +87,14 @@ struct ConfigurationChecks {
         if let index = backendIndices[reference.name] { return index }
         let suggestion = Spelling.nearest(to: reference.name, among: proxies.filter(\.hasBackend).map(\.name))
         let problem = ConfigurationProblem.unknownName(reference.name, kind: "backend", of: reference.keyword, suggestion: suggestion)
-        say(.alert, problem, at: reference.location, in: proxy.title)
+        report(.alert, problem, at: reference.location, in: proxy.title)
         return nil
     }
 
     private mutating func checkMode(of proxy: ProxyDraft) {
         guard let mode = proxy.httpMode, !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
         let advice = "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
-        say(.alert, .custom("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
+        report(.alert, .custom("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
     }
 
     /// Warns of missing lines without which a proxy does not work, or not for long.
@@ -102,10 +102,10 @@ struct ConfigurationChecks {
         guard !proxy.frontend.isDisabled else { return }
         let name = proxy.title
         if proxy.kind == .frontend, proxy.usedBackends.isEmpty, proxy.defaultBackend == nil {
-            say(.warning, .missingLine(of: "default_backend", example: "default_backend NAME"), at: proxy.location, in: name)
+            report(.warning, .missingLine(of: "default_backend", example: "default_backend NAME"), at: proxy.location, in: name)
         }
         if proxy.kind == .frontend, proxy.frontend.binds.isEmpty {
-            say(.warning, .missingLine(of: "bind", example: "bind *:3306"), at: proxy.location, in: name)
+            report(.warning, .missingLine(of: "bind", example: "bind *:3306"), at: proxy.location, in: name)
         }
         var missing: [String] = []
         if proxy.hasFrontend, proxy.frontend.clientTimeout == nil { missing.append("client") }
@@ -113,18 +113,18 @@ struct ConfigurationChecks {
             if proxy.backend.connectTimeout == nil { missing.append("connect") }
             if proxy.backend.serverTimeout == nil { missing.append("server") }
         }
-        if !missing.isEmpty { say(.warning, .missingTimeouts(missing), at: proxy.location, in: name) }
+        if !missing.isEmpty { report(.warning, .missingTimeouts(missing), at: proxy.location, in: name) }
     }
 
     /// Resolves the servers' references to `resolvers` sections. As in HAProxy, a section `default` with the nameservers of /etc/resolv.conf always exists.
-    private mutating func finishResolvers() {
+    private mutating func combineResolvers() {
         let sections = draft.all(ResolversSection.self)
         configuration.resolvers = sections.map(\.draft)
         var known: Set<String> = []
         for section in sections where !section.draft.name.isEmpty && known.insert(section.draft.name).inserted {
             guard section.draft.nameservers.isEmpty, !section.draft.usesSystemNameservers else { continue }
             let problem = ConfigurationProblem.missingLine(of: "nameserver", example: "nameserver NAME ADDRESS:53")
-            say(.warning, problem, at: section.location, in: "resolvers \(section.draft.name)")
+            report(.warning, problem, at: section.location, in: "resolvers \(section.draft.name)")
         }
         for proxy in proxies {
             for reference in proxy.resolverReferences where known.insert(reference.name).inserted {
@@ -135,33 +135,33 @@ struct ConfigurationChecks {
                 } else {
                     let suggestion = Spelling.nearest(to: reference.name, among: sections.map(\.draft.name))
                     let problem = ConfigurationProblem.unknownName(reference.name, kind: "'resolvers' section", of: "resolvers", suggestion: suggestion)
-                    say(.alert, problem, at: reference.location, in: proxy.title)
+                    report(.alert, problem, at: reference.location, in: proxy.title)
                 }
             }
         }
     }
 
-    private mutating func finishedProbe(_ section: ProbeSection) -> ProbeSettings {
+    private mutating func combinedProbe(_ section: ProbeSection) -> ProbeSettings {
         var probe = section.draft.settings
         let backends = configuration.backends
         let name = "probe \(probe.name)"
-        if probe.binds.isEmpty, !draft.hasAlert { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: section.location, in: name) }
+        if probe.binds.isEmpty, !draft.hasAlert { report(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: section.location, in: name) }
         if section.draft.requirements.isEmpty, !draft.hasAlert {
             let example = "require \(backends.first?.name ?? "PROXY") 1"
             let advice = "it passes even when no server is usable: write '\(example)'"
-            say(.warning, .custom("missing 'require'", advice: advice), at: section.location, in: name)
+            report(.warning, .custom("missing 'require'", advice: advice), at: section.location, in: name)
         }
         for requirement in section.draft.requirements {
             let reference = requirement.proxy
             guard let index = backendIndices[reference.name] else {
                 let suggestion = Spelling.nearest(to: reference.name, among: backends.map(\.name))
-                say(.alert, .unknownName(reference.name, kind: "backend", of: "require", suggestion: suggestion), at: reference.location, in: name)
+                report(.alert, .unknownName(reference.name, kind: "backend", of: "require", suggestion: suggestion), at: reference.location, in: name)
                 continue
             }
             let servers = backends[index].servers.count
             if requirement.serversMin > servers, !draft.hasAlert {
                 let expected = servers == 0 ? "a proxy that has servers" : "a number from 1 to \(servers), the servers of '\(reference.name)'"
-                say(.alert, .badValue(String(requirement.serversMin), of: "require", expected: expected), at: reference.location, in: name)
+                report(.alert, .badValue(String(requirement.serversMin), of: "require", expected: expected), at: reference.location, in: name)
             }
             probe.requirements.append(ProbeSettings.Requirement(backend: index, serversMin: requirement.serversMin))
         }
@@ -190,13 +190,13 @@ struct ConfigurationChecks {
                 ? "the kernel splits connections between this listener and \(first.location): remove one of them"
                 : "the first is at \(first.location): write another address"
             let problem = ConfigurationProblem.custom("duplicate listener on '\(listener.endpoint)'", advice: advice)
-            say(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
+            report(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
         }
     }
 
-    private mutating func finishGossip() {
+    private mutating func combineGossip() {
         guard let section = draft.all(GossipSection.self).first else { return }
-        if isReadable { for (location, problem) in section.problems { say(.alert, problem, at: location, in: "gossip \(section.draft.name)") } }
+        if isReadable { for (location, problem) in section.problems { report(.alert, problem, at: location, in: "gossip \(section.draft.name)") } }
         configuration.gossip = section.draft
     }
 }

@@ -19,7 +19,7 @@ struct ConfigurationReader {
         let names = files.map(\.name).joined(separator: ";")
         var pass = ConfigurationPass(environment: environment.merging(["HAPROXY_CFGFILES": names]) { $1 })
         for file in files { pass.read(file: file.name, bytes: file.bytes) }
-        return ConfigurationChecks(pass.draft).finish()
+        return ConfigurationChecks(pass.draft).combine()
     }
 }
 
@@ -49,7 +49,7 @@ private struct ConfigurationPass {
         (title, blocks) = (nil, ConfigurationBlocks())
         guard bytes.count <= ConfigurationReader.fileBytesMax else {
             let problem = ConfigurationProblem.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)
-            return draft.say(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
+            return draft.report(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
         }
         // Editors on Windows begin a file with the byte order mark of UTF-8.
         var rest = bytes.dropFirst(bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0)
@@ -59,12 +59,12 @@ private struct ConfigurationPass {
             number += 1
             let location = ConfigurationLocation(file: file, line: number)
             read(rest[..<(end ?? rest.endIndex)], at: location)
-            if end == nil { draft.say(.alert, .missingLineFeed, at: location, in: nil) }
+            if end == nil { draft.report(.alert, .missingLineFeed, at: location, in: nil) }
             rest = end.map { rest[($0 + 1)...] } ?? []
         }
         if let line = blocks.openLine {
             let problem = ConfigurationProblem.misplacedDirective(".if", advice: "end the block with '.endif'")
-            draft.say(.alert, problem, at: ConfigurationLocation(file: file, line: line), in: nil)
+            draft.report(.alert, problem, at: ConfigurationLocation(file: file, line: line), in: nil)
         }
         closeSection()
     }
@@ -77,14 +77,14 @@ private struct ConfigurationPass {
             if first == ".if", !blocks.isReading { return try blocks.open(line: location.line, isTrue: false) }
             if first == ".elif", !blocks.wantsCondition { return try blocks.change(first, isTrue: false) }
             let cut = try lexer.read(bytes)
-            for name in cut.unsetVariables { draft.say(.warning, .unsetVariable(name), at: location, in: title) }
+            for name in cut.unsetVariables { draft.report(.warning, .unsetVariable(name), at: location, in: title) }
             guard let word = cut.words.first else { return }
             if word.utf8.first == UInt8(ascii: ".") { return try readDirective(cut.words, at: location) }
             var line = ConfigurationLine(words: cut.words, location: location, environment: lexer.environment)
-            defer { for remark in line.remarks { draft.say(remark.severity, remark.problem, at: location, in: title) } }
+            defer { for remark in line.remarks { draft.report(remark.severity, remark.problem, at: location, in: title) } }
             try readLine(&line)
         } catch {
-            draft.say(.alert, error, at: location, in: title)
+            draft.report(.alert, error, at: location, in: title)
         }
     }
 
@@ -99,9 +99,9 @@ private struct ConfigurationPass {
         case ".else", ".endif":
             if let word = words.dropFirst().first { throw .surplusArgument(word, of: words[0], shape: "") }
             if words[0] == ".else" { try blocks.change(".else", isTrue: true) } else { try blocks.close() }
-        case ".notice": draft.say(.notice, .message(rest), at: location, in: nil)
-        case ".warning": draft.say(.warning, .message(rest), at: location, in: nil)
-        case ".alert": draft.say(.alert, .message(rest), at: location, in: nil)
+        case ".notice": draft.report(.notice, .message(rest), at: location, in: nil)
+        case ".warning": draft.report(.warning, .message(rest), at: location, in: nil)
+        case ".alert": draft.report(.alert, .message(rest), at: location, in: nil)
         case ".diag": break
         default: throw .unknownDirective(words[0], suggestion: Spelling.nearest(to: words[0], among: Self.directives))
         }
@@ -112,7 +112,7 @@ private struct ConfigurationPass {
         do throws(ConfigurationProblem) {
             return try ConfigurationCondition.evaluate(condition, environment: lexer.environment)
         } catch {
-            draft.say(.alert, error, at: location, in: title)
+            draft.report(.alert, error, at: location, in: title)
             return false
         }
     }

@@ -3,7 +3,7 @@ import Proxy
 /// `database` sections: each belongs to a proxy, whose servers it queries.
 extension ConfigurationChecks {
     /// Assigns the sections to their backends.
-    mutating func finishDatabases() {
+    mutating func combineDatabases() {
         for section in databases {
             let draft = section.draft
             let name = "database \(draft.proxy.name)"
@@ -11,20 +11,20 @@ extension ConfigurationChecks {
                 let suggestion = Spelling.nearest(to: draft.proxy.name, among: configuration.backends.map(\.name))
                 if !draft.proxy.name.isEmpty {
                     let problem = ConfigurationProblem.unknownName(draft.proxy.name, kind: "backend or listen", of: "database", suggestion: suggestion)
-                    say(.alert, problem, at: draft.proxy.location, in: name)
+                    report(.alert, problem, at: draft.proxy.location, in: name)
                 }
                 continue
             }
             if isReadable {
-                for (location, problem) in section.problems { say(.alert, problem, at: location, in: name) }
-                for (location, problem) in section.ineffectiveLagLines { say(.warning, problem, at: location, in: name) }
+                for (location, problem) in section.problems { report(.alert, problem, at: location, in: name) }
+                for (location, problem) in section.ineffectiveLagLines { report(.warning, problem, at: location, in: name) }
                 checkServers(of: configuration.backends[index], for: section, in: name)
             }
-            give(draft.settings, to: &configuration.backends[index])
+            assign(draft.settings, to: &configuration.backends[index])
         }
     }
 
-    private func give(_ settings: DatabaseSettings, to backend: inout Backend) {
+    private func assign(_ settings: DatabaseSettings, to backend: inout Backend) {
         backend.database = settings
         for place in backend.servers.indices { backend.servers[place].check?.interval = settings.interval }
     }
@@ -33,16 +33,16 @@ extension ConfigurationChecks {
         let draft = section.draft
         if backend.servers.isEmpty {
             let advice = "'\(backend.name)' has no servers: add them, or remove the section"
-            say(.warning, .noEffect("database", advice: advice), at: draft.proxy.location, in: name)
+            report(.warning, .noEffect("database", advice: advice), at: draft.proxy.location, in: name)
         }
         if let server = backend.servers.first(where: { $0.check == nil }) {
             let problem = ConfigurationProblem.custom(
                 "server '\(server.name)' without 'check'", advice: "it would never be checked: add 'check' to its line")
-            say(.alert, problem, at: server.location, in: name)
+            report(.alert, problem, at: server.location, in: name)
         }
         if let location = section.uses["min-up"], draft.settings.minUp > backend.servers.count {
             let expected = "a number from 0 to \(backend.servers.count), the servers of '\(backend.name)'"
-            say(.alert, .badValue(String(draft.settings.minUp), of: "min-up", expected: expected), at: location, in: name)
+            report(.alert, .badValue(String(draft.settings.minUp), of: "min-up", expected: expected), at: location, in: name)
         }
     }
 }

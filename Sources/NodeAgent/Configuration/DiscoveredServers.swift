@@ -5,28 +5,31 @@ extension ConfigurationChecks {
     private static let templateExample = "server-template read 8 replicas.mysql:3306 check"
 
     /// Marks the servers that a writer's replica list fills. Call it once all files are read.
-    mutating func finishDiscoveries() {
+    mutating func combineDiscoveries() {
         var first: [String: NameReference] = [:]
         for draft in databases.map(\.draft) {
             guard let reference = draft.discovered else { continue }
             let name = "database \(draft.proxy.name)"
             guard let index = backendIndices[reference.name] else {
                 let suggestion = Spelling.nearest(to: reference.name, among: configuration.backends.map(\.name))
-                say(.alert, .unknownName(reference.name, kind: "backend or listen", of: "discover", suggestion: suggestion), at: reference.location, in: name)
+                report(
+                    .alert, .unknownName(reference.name, kind: "backend or listen", of: "discover", suggestion: suggestion), at: reference.location, in: name)
                 continue
             }
             markDiscovered(&configuration.backends[index].servers)
             if let earlier = first.updateValue(reference, forKey: reference.name) {
                 let advice = "\(earlier.location) already fills it, and a proxy takes the replicas of one primary: remove one of the two"
-                say(.alert, .custom("duplicate 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
+                report(.alert, .custom("duplicate 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
             }
-            if isReadable, let problem = problem(of: draft, reference, configuration.backends[index]) { say(.alert, problem, at: reference.location, in: name) }
+            if isReadable, let problem = problem(of: draft, reference, configuration.backends[index]) {
+                report(.alert, problem, at: reference.location, in: name)
+            }
         }
         for backend in configuration.backends {
-            var told: Set<ConfigurationLocation> = []
-            for server in backend.servers where isFilled(server) && !server.isDiscovered && told.insert(server.location).inserted {
+            var reported: Set<ConfigurationLocation> = []
+            for server in backend.servers where isFilled(server) && !server.isDiscovered && reported.insert(server.location).inserted {
                 let advice = "without 'resolvers' its servers never get new addresses: add 'resolvers NAME'"
-                say(
+                report(
                     .warning, .noEffect("server-template", advice: advice), at: server.location,
                     in: "\(backend.isListen ? "listen" : "backend") \(backend.name)")
             }

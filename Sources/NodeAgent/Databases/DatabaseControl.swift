@@ -7,21 +7,21 @@ import Wire
 protocol WriterCluster {
     /// The peers' ballots on the writer of this backend.
     func ballots(onWriterOf backend: Int) -> [PeerBallot]
-    /// Whether this node has not heard from at least one peer yet.
-    var hasUnheardPeer: Bool { get }
+    /// Whether this node has received nothing from at least one peer yet.
+    var hasUnreachedPeer: Bool { get }
     /// Sends the peers this node's ballot on the writer of this backend.
-    func tell(_ word: WriterWord, onWriterOf backend: Int)
+    func send(_ message: WriterMessage, onWriterOf backend: Int)
 }
 
 extension GossipRunner: WriterCluster {
     func ballots(onWriterOf backend: Int) -> [PeerBallot] { core.ballots(on: plan.writerSubjects[backend], now: now) }
 
-    var hasUnheardPeer: Bool { core.hasUnheardPeer }
+    var hasUnreachedPeer: Bool { core.hasUnreachedPeer }
 
-    func tell(_ word: WriterWord, onWriterOf backend: Int) {
+    func send(_ message: WriterMessage, onWriterOf backend: Int) {
         feed(
             .ballot(
-                subject: plan.writerSubjects[backend], epoch: word.ballot.epoch, choice: word.ballot.choice, isConfirmed: word.isConfirmed))
+                subject: plan.writerSubjects[backend], epoch: message.ballot.epoch, choice: message.ballot.choice, isConfirmed: message.isConfirmed))
     }
 }
 
@@ -49,8 +49,8 @@ final class DatabaseControl {
         var checkNow: (ServerReference) -> Void = { _ in }
     }
 
-    /// How long this node waits for peers that it has not heard yet, before it decides without them.
-    private static let unheardPeersPatience = Duration.seconds(2)
+    /// How long this node waits for peers from which it has received nothing yet, before it decides without them.
+    private static let peersTimeout = Duration.seconds(2)
 
     /// How each section's queries are sent, by backend.
     private let accesses: [DatabaseAccess?]
@@ -64,9 +64,9 @@ final class DatabaseControl {
     private var watches: [DatabaseWatch?]
     /// The runners that maintain the servers listed by a section's writer, by the section's backend; empty without `discover`.
     private var discoveries: [Int: ResolverRunner] = [:]
-    /// The word last sent to the peers, by backend.
-    private var words: [WriterWord?]
-    /// When the gossip started; `unheardPeersPatience` counts from here.
+    /// The message last sent to the peers, by backend.
+    private var messages: [WriterMessage?]
+    /// When the gossip started; `peersTimeout` counts from here.
     private var gossipSince: Instant?
     /// Backends whose decision is being applied. Changes that it causes belong to it and start no further decision.
     private var deciding: Set<Int> = []
@@ -75,7 +75,7 @@ final class DatabaseControl {
     init(_ configuration: AgentConfiguration, _ resources: Resources, servers: ServerControl, reactor: Reactor, log: any EventLog) {
         (self.configuration, self.servers, self.reactor, self.log) = (configuration, servers, reactor, log)
         accesses = resources.accesses
-        words = Array(repeating: nil, count: configuration.backends.count)
+        messages = Array(repeating: nil, count: configuration.backends.count)
         let now = reactor.now
         watches = configuration.backends.enumerated().map { index, backend in
             guard let settings = backend.database, !backend.isDisabled else { return nil }
@@ -99,7 +99,7 @@ final class DatabaseControl {
             let name = configuration.backends[backend].name
             let servers = resolvers.resolvedServers { $0.name == discovery.proxy && $1.isDiscovered }
             discoveries[backend] = resolvers.add(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] sentence, isAlarm in
-                tell(isAlarm ? .warning : .notice, sentence, backend)
+                log(isAlarm ? .warning : .notice, sentence, backend)
             }
         }
     }
@@ -109,20 +109,20 @@ final class DatabaseControl {
         guard accesses.indices.contains(server.backend), let access = accesses[server.backend] else {
             return CheckPlan(configuration.backends[server.backend].check, limits: limits)
         }
-        return CheckPlan(access, limits: limits) { [unowned self] in looked($0, at: server) }
+        return CheckPlan(access, limits: limits) { [unowned self] in apply($0, at: server) }
     }
 
     // MARK: Events
 
     /// Uses the result of a check's queries.
-    func looked(_ look: DatabaseFindings, at server: ServerReference) {
+    func apply(_ findings: DatabaseFindings, at server: ServerReference) {
         let now = reactor.now
-        watches[server.backend]?.take(look, of: server.server, now: now)
+        watches[server.backend]?.apply(findings, of: server.server, now: now)
         decide(server.backend)
-        guard let found = watches[server.backend]?.replicas(in: look, of: server.server, now: now) else { return }
+        guard let found = watches[server.backend]?.replicas(in: findings, of: server.server, now: now) else { return }
         let backend = configuration.backends[server.backend]
-        if let news = found.news { tell(news.level, news.text, server.backend) }
-        discoveries[server.backend]?.listed(found.list, by: "\(backend.name)/\(backend.servers[server.server].name)")
+        if let news = found.news { log(news.level, news.text, server.backend) }
+        discoveries[server.backend]?.applyList(found.list, by: "\(backend.name)/\(backend.servers[server.server].name)")
     }
 
     /// Forgets what was seen of a server, because its address has changed or is lost: the next host may be another database.
@@ -131,7 +131,7 @@ final class DatabaseControl {
     /// Starts the wait for peers that have not been heard yet, and sends all ballots again.
     func gossipStarted() {
         gossipSince = reactor.now
-        words = Array(repeating: nil, count: words.count)
+        messages = Array(repeating: nil, count: messages.count)
         decide()
     }
 
@@ -142,11 +142,11 @@ final class DatabaseControl {
     func decide(_ backend: Int) {
         guard !deciding.contains(backend), watches.indices.contains(backend), watches[backend] != nil else { return }
         let statuses = configuration.backends[backend].servers.indices.map { servers.status(of: ServerReference(backend: backend, server: $0)) }
-        let circumstances = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
+        let availability = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
         let peers = writerPeers(backend)
-        guard let outcome = watches[backend]?.decide(circumstances, peers: peers, now: reactor.now) else { return }
-        for news in outcome.news {
-            tell(news.level, news.text, backend)
+        guard let outcome = watches[backend]?.decide(availability, peers: peers, now: reactor.now) else { return }
+        for news in outcome.logEntries {
+            log(news.level, news.text, backend)
         }
         // A backend may have hundreds of servers, of which a check usually changes one.
         let changed = outcome.fitness.indices.filter { outcome.fitness[$0] != statuses[$0].fitness }
@@ -156,38 +156,38 @@ final class DatabaseControl {
         deciding.insert(backend)
         for place in isWriter ? leaving : coming { servers.apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
         for place in outcome.closing { handlers.closeSessions(ServerReference(backend: backend, server: place)) }
-        tell(outcome.word, backend)
+        send(outcome.message, backend)
         for place in isWriter ? coming : leaving { servers.apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
         deciding.remove(backend)
-        if !changed.isEmpty { servers.settle(backend) }
+        if !changed.isEmpty { servers.endChanges(backend) }
         if let place = outcome.checking { handlers.checkNow(ServerReference(backend: backend, server: place)) }
     }
 
     /// Databases and peers can cause these lines, so they are limited per level and proxy.
-    private func tell(_ level: LogLevel, _ sentence: String, _ backend: Int) {
+    private func log(_ level: LogLevel, _ sentence: String, _ backend: Int) {
         let name = configuration.backends[backend].name
         log.write(level, "Database \(name): \(sentence).", about: LogSubject(kind: "database \(level.keyword)", about: name), backend: backend)
     }
 
-    private func tell(_ word: WriterWord?, _ backend: Int) {
-        guard let cluster = handlers.cluster(), let word, word != words[backend] else { return }
-        words[backend] = word
-        cluster.tell(word, onWriterOf: backend)
+    private func send(_ message: WriterMessage?, _ backend: Int) {
+        guard let cluster = handlers.cluster(), let message, message != messages[backend] else { return }
+        messages[backend] = message
+        cluster.send(message, onWriterOf: backend)
     }
 
     private func writerPeers(_ backend: Int) -> WriterPeers {
-        guard watches[backend]?.election != nil, configuration.gossip != nil else { return .heard([]) }
+        guard watches[backend]?.election != nil, configuration.gossip != nil else { return .reachable([]) }
         guard let cluster = handlers.cluster(), let since = gossipSince else { return .awaited }
         let ballots = cluster.ballots(onWriterOf: backend)
-        let isYoung = since.duration(to: reactor.now) < Self.unheardPeersPatience
-        if isYoung, cluster.hasUnheardPeer { return .awaited }
+        let isYoung = since.duration(to: reactor.now) < Self.peersTimeout
+        if isYoung, cluster.hasUnreachedPeer { return .awaited }
         // A peer that has just joined has not yet sent its ballot, or not yet confirmed this node's.
         if ballots.contains(where: { !$0.isComplete && ($0.row == nil || $0.known == nil) }) { return .awaited }
-        return .heard(
+        return .reachable(
             ballots.map { ballot in
                 WriterPeers.Peer(
                     name: ballot.name,
-                    word: ballot.row.map { WriterWord(ballot: WriterBallot(epoch: $0.epoch, choice: $0.choice), isConfirmed: $0.isConfirmed) },
+                    message: ballot.row.map { WriterMessage(ballot: WriterBallot(epoch: $0.epoch, choice: $0.choice), isConfirmed: $0.isConfirmed) },
                     known: ballot.known.map { WriterBallot(epoch: $0.epoch, choice: $0.choice) })
             })
     }
@@ -197,8 +197,8 @@ final class DatabaseControl {
     /// A server's replication lag, for the peers; `nil` if unknown.
     func lag(of server: ServerReference) -> Duration? {
         guard let watch = watches[server.backend] else { return nil }
-        let standing = watch.judge.standings[server.server]
-        return standing.isCurrent ? standing.view?.lag(by: watch.settings.lagSource) : nil
+        let state = watch.judge.states[server.server]
+        return state.isCurrent ? state.view?.lag(by: watch.settings.lagSource) : nil
     }
 
     /// The writers, for a successor, by proxy.

@@ -68,12 +68,12 @@ struct DatabaseOverview {
         if let election = section.watch.election {
             lines.append(("Writer", section.watch.decision.writer.map { section.proxy.servers[$0].name } ?? "-"))
             lines.append(("Epoch", election.ballot.map { "\($0.epoch)" } ?? "-"))
-            lines.append(("Trouble", section.watch.trouble ?? "-"))
+            lines.append(("Trouble", section.watch.problem ?? "-"))
         }
         if let discovery = section.watch.discovery, let proxy = settings.discovery?.proxy {
             lines.append(("Discover", proxy))
             lines.append(("Replicas", discovery.hosts.isEmpty ? "-" : discovery.hosts.map(\.description).joined(separator: " ")))
-            lines.append(("Discover_trouble", discovery.trouble ?? "-"))
+            lines.append(("Discover_trouble", discovery.problem ?? "-"))
         }
         return lines.map { "\($0.0): \($0.1.shown)\n" }.joined()
     }
@@ -83,27 +83,27 @@ struct DatabaseOverview {
     /// The reason why this node does not see the state of its servers; `nil` if it does.
     private func alarm(_ section: Section) -> String? {
         let (watch, count) = (section.watch, section.proxy.servers.count)
-        if let first = watch.refused.first, let refusal = watch.judge.standings[first].refusal {
+        if let first = watch.refused.first, let refusal = watch.judge.states[first].refusal {
             return "\(watch.refused.count) of \(count) servers cannot be queried as user '\(watch.settings.user)': \(refusal.description)"
         }
-        guard let first = watch.silent.first, let question = watch.silence(of: first) else { return nil }
-        return "\(watch.silent.count) of \(count) servers: \(question.description)"
+        guard let first = watch.serversWithUnansweredQuestions.first, let question = watch.unansweredQuestion(of: first) else { return nil }
+        return "\(watch.serversWithUnansweredQuestions.count) of \(count) servers: \(question.description)"
     }
 
     private func row(_ section: Section, _ place: Int) -> [String] {
-        let standing = section.watch.judge.standings[place]
+        let state = section.watch.judge.states[place]
         let status = section.registry.status(of: ServerReference(backend: section.backend, server: place))
         let name = section.proxy.servers[place].name
         let since = "\(status.conditionSince.duration(to: now).wholeSeconds)"
         guard status.address != nil else {
             return [name, status.condition.rawValue] + Array(repeating: "-", count: 7) + [since, "-", "no address"]
         }
-        let view = standing.isCurrent && status.isChecked ? standing.view : nil
+        let view = state.isCurrent && status.isChecked ? state.view : nil
         let channels = view.flatMap { $0.isAnswered(.replicaStatus) ? $0.channels : nil } ?? []
         let lag = view?.lag(by: section.watch.settings.lagSource).map { String(DatabaseFault.text($0).dropLast()) }
         return [
             name, status.condition.rawValue, role(view), view.map { $0.isAnswered(.variables) ? $0.isReadOnly ? "ON" : "OFF" : "-" } ?? "-", lag ?? "-",
-            threads(channels), view?.version ?? "-", standing.seenAt.map { "\($0.duration(to: now).wholeSeconds)" } ?? "-", fit(standing, status), since,
+            threads(channels), view?.version ?? "-", state.seenAt.map { "\($0.duration(to: now).wholeSeconds)" } ?? "-", fit(state, status), since,
             channels.compactMap { $0.applierError ?? $0.receiverError }.first.map { "\($0.code)" } ?? "-", reason(section, place, status) ?? "-",
         ]
     }
@@ -121,24 +121,24 @@ struct DatabaseOverview {
         return "io:\(receiver.receiver),sql:\(applier.applier)"
     }
 
-    private func fit(_ standing: DatabaseJudge.Standing, _ status: ServerStatus) -> String {
+    private func fit(_ state: DatabaseJudge.ServerState, _ status: ServerStatus) -> String {
         guard status.isRunning else { return "-" }
         switch status.fitness {
-        case .fit(let quarters): return standing.isKept ? "kept" : quarters == 4 ? "yes" : "\(quarters)/4"
+        case .fit(let quarters): return state.isKept ? "kept" : quarters == 4 ? "yes" : "\(quarters)/4"
         case .unfit: return "no"
         }
     }
 
     /// Why a server takes no sessions, or which fault it has; `nil` for a server without a fault that takes sessions.
     private func reason(_ section: Section, _ place: Int, _ status: ServerStatus) -> String? {
-        let standing = section.watch.judge.standings[place]
+        let state = section.watch.judge.states[place]
         switch status.condition {
         case .maintenance: return nil
         case .down: return status.lastCheck.map { $0.summary }
         case .up, .drain, .out:
-            if let refusal = standing.refusal { return refusal.description }
+            if let refusal = state.refusal { return refusal.description }
             if case .unfit(let reason) = status.fitness { return reason }
-            return standing.isKept ? standing.fault?.reason(lagMax: section.watch.settings.lagMax) : section.watch.silence(of: place)?.description
+            return state.isKept ? state.fault?.reason(lagMax: section.watch.settings.lagMax) : section.watch.unansweredQuestion(of: place)?.description
         }
     }
 }

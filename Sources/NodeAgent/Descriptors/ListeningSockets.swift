@@ -102,7 +102,7 @@ enum ListeningSockets {
     /// The bytes that a temporary name adds to a UNIX path: a dot, the process identifier in base 36, a tilde.
     static let temporaryBytes = 8
     /// How long to wait for a port in use: a worker whose master is dead closes its ports immediately, but another start may be faster.
-    private static let patience = Duration.milliseconds(500)
+    private static let timeout = Duration.milliseconds(500)
     private static let pause: useconds_t = 10_000
     /// How long a process that answers at a UNIX path may take to report whether it has abandoned the path.
     private static let answerTimeout = Duration.milliseconds(500)
@@ -122,7 +122,7 @@ enum ListeningSockets {
             guard case .unix(let path) = request.address else {
                 var request = request
                 var files: [OpenFile] = []
-                if count > 1, !request.replacesOthers, !request.sharesOwnAddress { try claim(request) }
+                if count > 1, !request.replacesOthers, !request.sharesOwnAddress { try requireFreeAddress(request) }
                 for _ in 0..<max(1, count) {
                     let file = try openIPWhenFree(request, isShared: count > 1)
                     files.append(file)
@@ -182,7 +182,7 @@ enum ListeningSockets {
 
     /// Whether the process that answers at a UNIX path is ending, and leaves the path to others.
     private static func isAbandoned(_ path: String) -> Bool {
-        let client = RuntimeClient(path: path, timeout: answerTimeout, tell: { _ in })
+        let client = RuntimeClient(path: path, timeout: answerTimeout, report: { _ in })
         return client.ask(RuntimeInterpreter.abandonedQuery) == .text(RuntimeInterpreter.abandonedAnswer)
     }
 
@@ -211,7 +211,7 @@ enum ListeningSockets {
 
     /// Throws if another process listens at the address. With SO_REUSEPORT the kernel would add this process's sockets to the other's group, and both would
     /// get clients. Without SO_REUSEPORT the kernel refuses.
-    private static func claim(_ request: ListenRequest) throws(SystemError) {
+    private static func requireFreeAddress(_ request: ListenRequest) throws(SystemError) {
         var request = request
         request.backlog = nil
         _ = try openIPWhenFree(request, isShared: false)
@@ -219,7 +219,7 @@ enum ListeningSockets {
 
     /// Opens a socket, and waits a moment for the address to become free.
     private static func openIPWhenFree(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
-        let deadline = MonotonicClock.now().advanced(by: patience)
+        let deadline = MonotonicClock.now().advanced(by: timeout)
         while true {
             do throws(SystemError) { return try openIP(request, isShared: isShared) } catch {
                 guard error.code == EADDRINUSE, MonotonicClock.now() < deadline else { throw error }

@@ -9,7 +9,7 @@ protocol DrainingProcess: AnyObject {
     /// When the oldest session was accepted, as of the last `findOldestSession`; `nil` if unknown.
     var oldestSession: Instant? { get }
     /// Whether no listener is open, and every accepted connection and request has been handled.
-    var isQuiet: Bool { get }
+    var hasNoPendingWork: Bool { get }
     /// The cluster's drain lease; `nil` without gossip.
     var drainLease: (any DrainLease)? { get }
     /// Reports the drain to load balancers and to the master. Returns how long load balancers may take to notice it.
@@ -133,16 +133,16 @@ final class DrainControl {
         let plan = DrainPlan(announcement: announcement, hardStopAfter: settings.hardStopAfter, closeSpread: settings.closeSpreadTime)
         draining = Draining(plan, now: reactor.now)
         isRequestingLease = false
-        look()
+        poll()
     }
 
-    private func look() {
+    private func poll() {
         guard var draining else { return }
-        let outputs = draining.look(sessions: process.sessionsCount, listenersAreClosed: process.isQuiet, now: reactor.now)
+        let outputs = draining.advance(sessions: process.sessionsCount, listenersAreClosed: process.hasNoPendingWork, now: reactor.now)
         self.draining = draining
         for output in outputs { carryOut(output) }
         guard draining.state != .over else { return }
-        reactor.setTimer(at: draining.nextDeadline(now: reactor.now)) { [unowned self] in look() }
+        reactor.setTimer(at: draining.nextDeadline(now: reactor.now)) { [unowned self] in poll() }
     }
 
     private func carryOut(_ output: Draining.Output) {
@@ -152,7 +152,7 @@ final class DrainControl {
         case .report:
             // The threads need a moment to find the oldest session.
             process.findOldestSession()
-            reactor.setTimer(at: reactor.now.advanced(by: Draining.look)) { [unowned self] in logProgress() }
+            reactor.setTimer(at: reactor.now.advanced(by: Draining.pollInterval)) { [unowned self] in logProgress() }
         case .hardStop: process.reportHardStop()
         case .end: process.end()
         }

@@ -10,7 +10,7 @@ struct DrainPlan: Equatable, Sendable {
     var closeSpread = Duration.zero
 }
 
-/// A drain under way, without I/O: call `look` at `nextDeadline` and perform its outputs.
+/// A drain under way, without I/O: call `advance` at `nextDeadline` and perform its outputs.
 ///
 ///     announced --------------------> waiting --------------------> over
 ///       the probe fails,                the ports are closed,         the process ends, and
@@ -41,7 +41,7 @@ struct Draining {
     }
 
     /// The interval at which sessions are counted.
-    static let look = Duration.milliseconds(50)
+    static let pollInterval = Duration.milliseconds(50)
     /// The shortest time between two steps that close sessions.
     static let closeStepMin = Duration.milliseconds(100)
     /// The time between two progress lines.
@@ -57,7 +57,7 @@ struct Draining {
     private var reportAt: Instant
     private var nextCloseAt: Instant?
 
-    /// A drain that begins at `now`. Call `look` at once.
+    /// A drain that begins at `now`. Call `advance` at once.
     init(_ plan: DrainPlan, now: Instant) {
         self.plan = plan
         start = now
@@ -65,16 +65,16 @@ struct Draining {
         reportAt = now.advanced(by: Self.reportInterval)
     }
 
-    /// When to call `look` again.
+    /// When to call `advance` again.
     func nextDeadline(now: Instant) -> Instant {
         switch state {
         case .announced(let until): min(until, reportAt)
-        case .waiting, .over: now.advanced(by: Self.look)
+        case .waiting, .over: now.advanced(by: Self.pollInterval)
         }
     }
 
     /// Advances the drain, given the number of open sessions and whether the listeners are closed.
-    mutating func look(sessions: Int, listenersAreClosed: Bool, now: Instant) -> [Output] {
+    mutating func advance(sessions: Int, listenersAreClosed: Bool, now: Instant) -> [Output] {
         var outputs: [Output] = []
         if case .announced(let until) = state, until <= now {
             let hardStop = plan.hardStopAfter.map { until.advanced(by: $0) }

@@ -27,9 +27,9 @@ final class EvidenceControl {
     var handlers = Handlers()
     /// By backend and server index.
     private var evidence: [[SessionEvidence]]
-    /// `unlogged`: servers that sessions have left since the last log lines. `said`: the number of sessions by reason that earlier lines have covered.
+    /// `unlogged`: servers that sessions have left since the last log lines. `loggedCounts`: the number of sessions by reason that earlier lines have covered.
     private var unlogged: Set<ServerReference> = []
-    private var said: [ServerReference: [UInt64]] = [:]
+    private var loggedCounts: [ServerReference: [UInt64]] = [:]
     /// When a failed handshake last caused a check.
     private var checkedAt: [ServerReference: Instant] = [:]
 
@@ -46,20 +46,20 @@ final class EvidenceControl {
 
     /// Collects the reports of the forwarding threads since the last call.
     func collectReports() {
-        for server in state.takeLeftServers() {
+        for server in state.takeReportedServers() {
             let cell = state.serverCells[state.flatIndex(server)]
-            let reasons = LeaveReasons(rawValue: cell.pointee.leaveReasons.exchange(0, ordering: .acquiring))
-            sessionsLeft(server, reasons, inRow: Int(cell.pointee.longestRow.exchange(0, ordering: .relaxed)))
+            let reasons = RetryReasons(rawValue: cell.pointee.retryReasons.exchange(0, ordering: .acquiring))
+            applyReasons(server, reasons, consecutive: Int(cell.pointee.longestRow.exchange(0, ordering: .relaxed)))
         }
     }
 
     /// Acts on sessions that have left a server for `reasons`.
     ///
     /// - Parameter failures: the longest run of consecutive failed connects.
-    func sessionsLeft(_ server: ServerReference, _ reasons: LeaveReasons, inRow failures: Int) {
-        if let failure = reasons.failure { servers.connectFailed(failure, inRow: failures, of: server) }
+    func applyReasons(_ server: ServerReference, _ reasons: RetryReasons, consecutive failures: Int) {
+        if let failure = reasons.failure { servers.connectFailed(failure, consecutive: failures, of: server) }
         unlogged.insert(server)
-        for skip in LeaveReason.all.filter({ reasons.contains($0) }).compactMap(\.skip) { skipServer(server, skip) }
+        for skip in RetryReason.all.filter({ reasons.contains($0) }).compactMap(\.skip) { skipServer(server, skip) }
         guard reasons.isEvidenceAgainstServer else { return }
         handlers.checkSoon(server)
         handlers.resolveSoon(server)
@@ -67,7 +67,7 @@ final class EvidenceControl {
 
     private func skipServer(_ server: ServerReference, _ skip: ServerSkip) {
         let (backend, place) = (server.backend, server.server)
-        guard evidence[backend][place].found(skip, now: reactor.now) else { return }
+        guard evidence[backend][place].record(skip, now: reactor.now) else { return }
         let deadline = evidence[backend][place].deadline
         servers.change(.setSkipped(skip, for: deadline.map { _ in evidence[backend][place].pause }), of: server)
         guard let deadline else { return }
@@ -96,13 +96,13 @@ final class EvidenceControl {
     }
 
     /// Logs a line for each server and reason since the last call. Call it each second. Reasons without a HAProxy line appear only in the session's own line.
-    func logLeaves() {
+    func logRetries() {
         for server in unlogged.sorted() {
-            let counts = LeaveReason.all.map { state.left(server, for: $0) }
-            let before = said.updateValue(counts, forKey: server) ?? Array(repeating: 0, count: counts.count)
+            let counts = RetryReason.all.map { state.retryCount(server, for: $0) }
+            let before = loggedCounts.updateValue(counts, forKey: server) ?? Array(repeating: 0, count: counts.count)
             let backend = backends[server.backend]
-            for (reason, (now, then)) in zip(LeaveReason.all, zip(counts, before)) where now > then {
-                guard let sentence = LeaveText.sentence(reason, count: now - then, backend) else { continue }
+            for (reason, (now, then)) in zip(RetryReason.all, zip(counts, before)) where now > then {
+                guard let sentence = RetryText.sentence(reason, count: now - then, backend) else { continue }
                 log.write(.warning, "Server \(backend.name)/\(backend.servers[server.server].name): \(sentence).", backend: server.backend)
             }
         }
@@ -115,9 +115,9 @@ final class EvidenceControl {
             (0..<proxy.partsCount).lazy.compactMap { part -> [String]? in
                 guard case .server(let server) = proxy.part(at: part) else { return nil }
                 let backend = backends[server.backend]
-                return LeaveText.tableRow("\(backend.name)/\(backend.servers[server.server].name)") { state.left(server, for: $0) }
+                return RetryText.tableRow("\(backend.name)/\(backend.servers[server.server].name)") { state.retryCount(server, for: $0) }
             }
         }
-        return AnswerText(columns: LeaveText.tableHead, rows: rows)
+        return AnswerText(columns: RetryText.tableHead, rows: rows)
     }
 }

@@ -1,7 +1,7 @@
 import Wire
 
 /// The options of an operator's command for the whole cluster.
-struct ClusterSpread: Equatable, Sendable {
+struct ClusterCommandOptions: Equatable, Sendable {
     /// The time after which the server counts as ready again; `nil` for no limit.
     var duration: Duration?
     /// Whether the command may take the last usable server out.

@@ -17,7 +17,7 @@ struct GossipBridge {
     enum Fact: CaseIterable {
         case address
         case administration
-        case circumstances
+        case localState
     }
 
     /// The servers' identifiers.
@@ -30,7 +30,7 @@ struct GossipBridge {
         switch fact {
         case .address: .addressChanged(id, status.address)
         case .administration: .administered(id, status.administrative)
-        case .circumstances: .circumstances(id, status.circumstances)
+        case .localState: .localState(id, status.localState)
         }
     }
 
@@ -38,9 +38,9 @@ struct GossipBridge {
     func events(of server: ServerReference, from before: ServerStatus, to status: ServerStatus) -> [GossipEvent] {
         guard let id = plan.identifiers[server] else { return [] }
         var events: [GossipEvent] = []
-        // The administrative state and the circumstances first: the core may decide on the address by whether the server counts as usable.
+        // The administrative state and the local state first: the core may decide on the address by whether the server counts as usable.
         if status.administrative != before.administrative { events.append(.administered(id, status.administrative)) }
-        if status.circumstances != before.circumstances { events.append(.circumstances(id, status.circumstances)) }
+        if status.localState != before.localState { events.append(.localState(id, status.localState)) }
         if status.address != before.address { events.append(.addressChanged(id, status.address)) }
         if before.flags.isMaintenance, !status.flags.isMaintenance { events.append(.maintenanceEnded(id)) }
         return events
@@ -64,7 +64,7 @@ struct GossipBridge {
     /// The event for a session's failed connect; `nil` for a server without an identifier.
     func observation(_ failure: ConnectFailure, of server: ServerReference, _ status: ServerStatus) -> GossipEvent? {
         plan.identifiers[server].map { id in
-            let finding: Finding = failure == .silent ? .failedSilently : .failedLoudly
+            let finding: Finding = failure == .noResponse ? .failedWithoutResponse : .failedWithResponse
             return .observed(id, Observation(finding, by: .traffic, address: status.address))
         }
     }
@@ -111,11 +111,11 @@ struct GossipBridge {
 extension GossipNode {
     /// Sets an operator's state on all nodes. The state is spread first, and takes effect here as on the other nodes. An earlier weight stays.
     mutating func administer(
-        _ id: ServerID, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread, now: Instant, into outputs: inout GossipOutputs
+        _ id: ServerID, _ state: Proxy.AdministrativeState, _ options: ClusterCommandOptions, now: Instant, into outputs: inout GossipOutputs
     ) throws(AdministrationRefusal) {
         let weight = tables.administrativeRows.first { $0.server == id }?.weight
         try administer(
-            id, .init(state), weight: weight, for: spread.duration, force: spread.isForced ? .forced : .careful, now: now, into: &outputs)
+            id, .init(state), weight: weight, for: options.duration, force: options.isForced ? .forced : .careful, now: now, into: &outputs)
     }
 }
 
@@ -148,7 +148,7 @@ extension ServerStatus {
     }
 
     /// The state that results from the resolver, the weight and the database role, in the core's form.
-    fileprivate var circumstances: Gossip.AdministrativeState {
+    fileprivate var localState: Gossip.AdministrativeState {
         flags.contains(.resolutionMaintenance) ? .maint : weight == 0 || !fitness.isFit ? .drain : .ready
     }
 }
@@ -165,8 +165,8 @@ extension Finding {
             case (.full, _): .full
             case (.hostRefused, _): .blocked
             case (.userRefused, _): .accessDenied
-            case (nil, .server): .failedLoudly
-            case (nil, .silence): .failedSilently
+            case (nil, .server): .failedWithResponse
+            case (nil, .noResponse): .failedWithoutResponse
             case (nil, .node): .ownFault
             }
     }

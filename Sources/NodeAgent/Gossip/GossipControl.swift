@@ -128,9 +128,9 @@ final class GossipControl {
     func failingPeers(of server: ServerID) -> [String] { runner?.core.failingPeers(of: server) ?? [] }
 
     /// For each live peer, how many of these servers it sees as usable and as failing.
-    func sights(of servers: [ServerReference]) -> [(usable: Int, failing: Int)] {
+    func peerViews(of servers: [ServerReference]) -> [(usable: Int, failing: Int)] {
         guard let runner else { return [] }
-        return runner.core.sights(of: servers.compactMap { runner.plan.identifiers[$0] }, now: reactor.now).map { ($0.usable, $0.failing) }
+        return runner.core.peerViews(of: servers.compactMap { runner.plan.identifiers[$0] }, now: reactor.now).map { ($0.usable, $0.failing) }
     }
 
     /// The report for `show gossip`; `nil` before the start and after a handover.
@@ -139,9 +139,9 @@ final class GossipControl {
     // MARK: Operators
 
     /// Sets an operator's state on all nodes. The state is spread first, and takes effect here as on the other nodes.
-    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) throws(ClusterCommandError) {
+    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ options: ClusterCommandOptions) throws(ClusterCommandError) {
         try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
-            try core.administer(id, state, spread, now: now, into: &outputs)
+            try core.administer(id, state, options, now: now, into: &outputs)
         }
     }
 

@@ -48,7 +48,7 @@ struct GossipReport {
         for peer in core.peerReports(now: now) {
             let silence = peer.silence.map { "\($0.wholeMilliseconds)" } ?? "-"
             let session = peer.session == 0 ? "-" : "\(peer.session)"
-            let losses = peer.state.isHeard ? ["\(peer.lossFrom)", "\(peer.lossTo)"] : ["-", "-"]
+            let losses = peer.state.isReachable ? ["\(peer.lossFrom)", "\(peer.lossTo)"] : ["-", "-"]
             rows.append([peer.name, "\(peer.state)", Self.text(peer.address), session, silence] + losses)
         }
         return Self.table("name state address session silence_ms loss_in loss_out", rows)
@@ -61,7 +61,7 @@ struct GossipReport {
         let rows = core.tables.healthRows
         let starts = rows.indices.filter { $0 == 0 || rows[$0 - 1].server != rows[$0].server }
         let servers = starts.map { (order: order(rows[$0].server), start: $0) }.sorted { $0.order < $1.order }
-        let silent = core.peerReports(now: now).filter { !$0.state.isHeard }.map(\.id)
+        let silent = core.peerReports(now: now).filter { !$0.state.isReachable }.map(\.id)
         let lines = servers.lazy.flatMap { server in
             rows[server.start...].prefix { $0.server == rows[server.start].server }.lazy.map { healthFields($0, isStale: silent.contains($0.observer)) }
         }
@@ -121,5 +121,5 @@ struct GossipReport {
 
 extension PeerState {
     /// Whether the peer's views are current.
-    fileprivate var isHeard: Bool { self == .alive || self == .suspect }
+    fileprivate var isReachable: Bool { self == .alive || self == .suspect }
 }

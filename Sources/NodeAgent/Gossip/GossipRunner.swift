@@ -52,8 +52,8 @@ final class GossipRunner {
     private static let failurePause = Duration.seconds(1)
     /// The delay before changes from peers are written, together; peers have them as well. Also the delay after a failed write.
     private static let saveDelay = Duration.seconds(1)
-    /// The time after which peers that this node has never heard are logged.
-    private static let unheardAfter = Duration.seconds(10)
+    /// The time after which peers without a datagram to this node are logged.
+    private static let unreachableReportDelay = Duration.seconds(10)
     /// The interval at which wall time is read again, because it may be stepped.
     private static let wallInterval = Duration.seconds(10)
 
@@ -100,7 +100,7 @@ final class GossipRunner {
         try listen()
         carryOut()
         readWallClock()
-        reactor.setTimer(at: reactor.now.advanced(by: Self.unheardAfter)) { [weak self] in self?.logUnheardPeers() }
+        reactor.setTimer(at: reactor.now.advanced(by: Self.unreachableReportDelay)) { [weak self] in self?.logUnreachablePeers() }
     }
 
     /// Sends a goodbye and stops. The goodbye is sent three times because datagrams get lost and an ending process does not wait for an answer.
@@ -194,8 +194,8 @@ final class GossipRunner {
         carryOut()
     }
 
-    /// Logs peers that have never been heard, because they usually mean a mistake in the set-up.
-    private func logUnheardPeers() {
+    /// Logs peers from which no datagram has arrived, because they usually mean a mistake in the set-up.
+    private func logUnreachablePeers() {
         guard !isStopped else { return }
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
             let place = peer.address?.description ?? "an unknown address"
@@ -255,8 +255,8 @@ final class GossipRunner {
 
     /// The author of the cluster-wide command in effect for a server, in words.
     private func author(of server: ServerID) -> String {
-        guard let word = core.word(of: server, now: reactor.now) else { return "a cluster command" }
-        return "\(word.isOver ? "an expired" : "a") cluster command from \(plan.name(of: word.origin))"
+        guard let command = core.command(of: server, now: reactor.now) else { return "a cluster command" }
+        return "\(command.isOver ? "an expired" : "a") cluster command from \(plan.name(of: command.origin))"
     }
 
     private func scheduleSave() {

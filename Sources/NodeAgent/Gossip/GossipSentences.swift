@@ -50,9 +50,9 @@ struct GossipSentence: Equatable, Sendable {
             self.init(.warning, "loss \(Self.word(direction))", about: peer, "\(percent)% packet loss \(Self.word(direction)) \(peer)")
         case .lossEnded(let peer, let direction):
             self.init(.notice, "loss \(Self.word(direction))", about: peer, "packet loss \(Self.word(direction)) \(peer) is over")
-        case .notHeard(let peer, _):
+        case .notReceivedByPeer(let peer, _):
             self.init(.alert, "not heard", about: peer, "UDP to \(peer) is blocked: this node hears \(peer), but \(peer) does not hear this node")
-        case .heardElsewhere(let peer, let other):
+        case .aliveElsewhere(let peer, let other):
             self.init(.alert, "heard elsewhere", about: peer, "UDP from \(peer) is blocked: \(other) hears it, this node does not")
         case .clockAhead(let peer, let milliseconds):
             let effect = "cluster commands given there override later ones given here; synchronize the clocks"

@@ -33,7 +33,7 @@ struct KeyFile {
             guard let resolved = realpath(path, nil) else { throw .last("realpath") }
             defer { free(resolved) }
             let path = String(cString: resolved)
-            let folder = try Folder(holding: path)
+            let folder = try Folder(containing: path)
             let name = path.split(separator: "/").last.map(String.init) ?? ""
             let present = try folder.open(name)
             let owner = try FileStatus(of: present).owner
@@ -45,7 +45,7 @@ struct KeyFile {
     /// Locks the folder, so that no other process changes the file between reading and replacing it. The lock ends with the returned folder.
     func lock() throws(KeyFileError) -> Folder {
         try wrapping { () throws(SystemError) in
-            let folder = try Folder(holding: path)
+            let folder = try Folder(containing: path)
             try folder.lock()
             return folder
         }

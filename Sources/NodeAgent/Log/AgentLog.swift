@@ -30,7 +30,7 @@ final class AgentLog: EventLog {
     func write(_ level: LogLevel, _ text: String, about subject: LogSubject?, backend: Int?) {
         let log = backend.map { plan.backends[$0] } ?? plan.process
         guard let subject else { return write(level, text, to: log) }
-        if let line = limiter.take(Entry(level: level, text: text, log: log), subject, now: reactor.now) { write(line) }
+        if let line = limiter.admit(Entry(level: level, text: text, log: log), subject, now: reactor.now) { write(line) }
     }
 
     /// Writes the kept lines that are due. Call it each second.
@@ -47,6 +47,6 @@ final class AgentLog: EventLog {
         bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }
         sender.flush()
         guard logsToTerminal else { return }
-        Terminal.tell(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text, level: level, patience: .none)
+        Terminal.report(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text, level: level, timeout: .none)
     }
 }

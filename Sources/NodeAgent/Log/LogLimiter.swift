@@ -17,7 +17,7 @@ struct LogSubject: Hashable, Comparable, Sendable {
 struct LogLimiter<Content> {
     /// A line that is due.
     struct Line {
-        /// The content as passed to `take`.
+        /// The content as passed to `admit`.
         let content: Content
         /// The number of similar lines left out before it.
         let omittedCount: Int
@@ -48,7 +48,7 @@ struct LogLimiter<Content> {
     var subjectsCount: Int { buckets.count }
 
     /// Takes a line. Returns it if it may be written now; otherwise keeps it.
-    mutating func take(_ content: Content, _ subject: LogSubject, now: Instant) -> Line? {
+    mutating func admit(_ content: Content, _ subject: LogSubject, now: Instant) -> Line? {
         let place = bucket(of: subject, now: now)
         guard Self.isOpen(buckets[place], now) else {
             (buckets[place].kept, buckets[place].keptCount) = (content, buckets[place].keptCount + 1)

@@ -17,7 +17,7 @@ struct NameInquiry: Equatable, Sendable {
 /// - when the round's time is over. All names share this time, which is far below the time that a master grants a starting worker.
 struct LookupRound {
     /// How long the round waits for answers.
-    static let patience = Duration.seconds(10)
+    static let timeout = Duration.seconds(10)
     /// How long it waits if every unanswered name has a fallback.
     static let timeoutWithFallback = Duration.seconds(3)
     /// The longest time between repetitions of a question.
@@ -60,9 +60,9 @@ struct LookupRound {
         entries = inquiries.compactMap { inquiry in
             DNSName(inquiry.question.name).map { Entry(inquiry: inquiry, name: $0, candidates: configuration.candidates(for: inquiry.question.name)[...]) }
         }
-        let patience = min(configuration.timeout * configuration.attempts, Self.patience)
+        let timeout = min(configuration.timeout * configuration.attempts, Self.timeout)
         let retryTimeout = min(configuration.timeout, Self.retryTimeoutMax)
-        let attempts = Int((patience / retryTimeout).rounded(.up))
+        let attempts = Int((timeout / retryTimeout).rounded(.up))
         group = NameserverGroup(
             settings: NameserverGroup.Settings(
                 nameservers: nameservers.count, retriesMax: attempts - 1, retryTimeout: retryTimeout, payloadBytesMax: Self.payloadBytesMax,
@@ -84,7 +84,7 @@ struct LookupRound {
     /// When the round stops waiting.
     private var end: Instant {
         let isUrgent = entries.contains { $0.result == nil && !$0.inquiry.hasFallback }
-        return begin.advanced(by: isUrgent ? Self.patience : Self.timeoutWithFallback)
+        return begin.advanced(by: isUrgent ? Self.timeout : Self.timeoutWithFallback)
     }
 
     /// The next action for the caller; drain until `nil` after every input.
@@ -143,12 +143,12 @@ struct LookupRound {
         active.removeAll { $0 == index }
         let outcomes = [family, family == .v4 ? .v6 : .v4].compactMap { resolution.outcome($0) }
         let found = outcomes.flatMap(\.addresses)
-        if found.isEmpty { take(problem(outcomes), of: resolution.name, index) } else { entries[index].result = .success(found) }
+        if found.isEmpty { handle(problem(outcomes), of: resolution.name, index) } else { entries[index].result = .success(found) }
         startWaiting(now: now)
     }
 
     /// Records why a candidate of name `index` has no address. A failure of the nameservers ends the lookup.
-    private mutating func take(_ problem: Problem, of candidate: DNSName, _ index: Int) {
+    private mutating func handle(_ problem: Problem, of candidate: DNSName, _ index: Int) {
         let earlier = entries[index].denial
         switch problem {
         // The name as configured is more informative than one with a search domain.

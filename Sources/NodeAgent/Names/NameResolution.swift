@@ -31,7 +31,7 @@ struct NameResolution {
     private let lookup: NameLookup
     private var memory: Memory
     /// Whether the process only checks the configuration (`-c`): names without an answer now may have one at the real start.
-    private let isTrial: Bool
+    private let checksOnly: Bool
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
     /// Servers that start with a remembered address: they are down until a check passes.
     private(set) var unproven: [ServerName: ServerMemory] = [:]
@@ -41,7 +41,7 @@ struct NameResolution {
     private(set) var warnings: [String] = []
 
     /// Resolves names with `lookup`, each at most once.
-    init(lookup: NameLookup, memory: Memory = Memory(), isTrial: Bool = false) { (self.lookup, self.memory, self.isTrial) = (lookup, memory, isTrial) }
+    init(lookup: NameLookup, memory: Memory = Memory(), checksOnly: Bool = false) { (self.lookup, self.memory, self.checksOnly) = (lookup, memory, checksOnly) }
 
     /// Replaces the memory. Keeps the addresses found so far.
     mutating func remember(_ memory: Memory) { self.memory = memory }
@@ -103,7 +103,7 @@ struct NameResolution {
         case .name(let name, let port):
             let context = "\(bind.location): '\(owner)' cannot listen"
             do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
-                guard isTrial, !error.isDenial else { throw StartError("\(context): \(error); \(Self.advice)") }
+                guard checksOnly, !error.isDenial else { throw StartError("\(context): \(error); \(Self.advice)") }
                 warnings.append("\(context) unless this is fixed before the start: \(error)")
                 return nil
             }
@@ -120,7 +120,7 @@ struct NameResolution {
             let context = "\(target.location): log"
             do throws(NameLookupError) { return .datagram(.ip(try address(of: name, .v4, context), port: port)) } catch {
                 let advice = "add the name to /etc/hosts or to DNS, or write the log target's address"
-                try goOn(without: error, context, advice, "no lines are sent there until a reload")
+                try continueStart(without: error, context, advice, "no lines are sent there until a reload")
                 return nil
             }
         }
@@ -135,7 +135,7 @@ struct NameResolution {
         case .name(let name, let port):
             let context = "\(location): this node's gossip address"
             do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
-                try goOn(without: error, context, Self.advice, "gossip is received on all IPv4 addresses, as with 'bind *:\(port)'")
+                try continueStart(without: error, context, Self.advice, "gossip is received on all IPv4 addresses, as with 'bind *:\(port)'")
                 return .ip(.anyV4, port: port)
             }
         }
@@ -146,7 +146,7 @@ struct NameResolution {
         guard let check = server.check, let name = check.addressName else { return server.check?.address }
         let context = "\(server.location): server '\(owner)/\(server.name)': 'addr'"
         do throws(NameLookupError) { return try address(of: name, server.preferredFamily, context) } catch {
-            try goOn(without: error, context, Self.advice, "its checks fail until a reload")
+            try continueStart(without: error, context, Self.advice, "its checks fail until a reload")
             return nil
         }
     }
@@ -168,13 +168,13 @@ struct NameResolution {
             }
         }
         guard let failure else { return nil }
-        if let address = recalled(name, port: port, for: server, owner: owner, failure) { return address }
+        if let address = restoredAddress(name, port: port, for: server, owner: owner, failure) { return address }
         let context = "\(server.location): server '\(owner)/\(server.name)'"
         if server.resolvers != nil {
             warnings.append("\(context): \(failure); it has no address until '\(server.resolvers ?? "")' finds one")
         } else {
             let advice = "add the name to /etc/hosts or to DNS, or write 'init-addr none' after 'resolvers' to start without it"
-            try goOn(without: failure, context, advice, "it has no address until a reload; with 'resolvers default' it is resolved again")
+            try continueStart(without: failure, context, advice, "it has no address until a reload; with 'resolvers default' it is resolved again")
         }
         return nil
     }
@@ -182,7 +182,7 @@ struct NameResolution {
     // MARK: Known addresses
 
     /// The address that the server's name had before the start. Its checks must pass before it takes sessions.
-    private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
+    private mutating func restoredAddress(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
         guard let host = lastAddress(of: NameQuestion(family: server.preferredFamily, name: name)) else { return nil }
         warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); its previous address is used: \(host)")
         if let check = server.check {
@@ -204,7 +204,7 @@ struct NameResolution {
     }
 
     /// Continues without an address until the next reload if nameservers fail; throws if the name is wrong.
-    private mutating func goOn(without error: NameLookupError, _ context: String, _ advice: String, _ consequence: String) throws(StartError) {
+    private mutating func continueStart(without error: NameLookupError, _ context: String, _ advice: String, _ consequence: String) throws(StartError) {
         if error.isDenial { throw StartError("\(context): \(error); \(advice)") }
         warnings.append("\(context): \(error); \(consequence)")
     }

@@ -124,7 +124,7 @@ final class ResolverControl {
 
     private func storeAddresses() {
         guard let keeper else { return }
-        keeper.look(runners.flatMap(\.knownNames), now: reactor.now, wall: WallTime.now().seconds)
+        keeper.update(runners.flatMap(\.knownNames), now: reactor.now, wall: WallTime.now().seconds)
         reactor.setTimer(at: reactor.now.advanced(by: AddressKeeper.pollInterval)) { [unowned self] in storeAddresses() }
     }
 

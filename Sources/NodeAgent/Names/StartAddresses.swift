@@ -20,7 +20,7 @@ struct StartAddresses {
         self.store = store
         let (memory, warning) = store.load()
         if let memory { self.memory = memory }
-        if let warning { Terminal.tell(.warning, warning) }
+        if let warning { Terminal.report(.warning, warning) }
         self.memory.keep(Set(configuration.names.compactMap { DNSName($0) }))
     }
 

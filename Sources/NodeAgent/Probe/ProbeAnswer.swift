@@ -5,19 +5,19 @@ import Wire
 ///     bit     0          pass
 ///     bits    1 to 7     kind of the cause
 ///     bits    8 to 23    requirement, or threads
-///     bits   24 to 31    peers' sight
+///     bits   24 to 31    peers' view
 ///     bits   32 to 63    usable servers
 struct ProbeAnswer: Equatable, Sendable {
     /// The peers' views of a required proxy's servers.
     enum PeersView: UInt64, CaseIterable, Sendable {
         /// No live peer has checked the servers, or there is no gossip.
-        case nothing = 0
+        case unknown = 0
         /// At least one peer sees as many usable servers as required.
         case enough = 1
         /// No peer sees enough usable servers, but one would if its failing servers counted.
-        case doubt = 2
+        case uncertain = 2
         /// No peer sees enough servers, even if failing ones counted.
-        case fewer = 3
+        case tooFew = 3
     }
 
     /// The reason for an answer.
@@ -33,7 +33,7 @@ struct ProbeAnswer: Equatable, Sendable {
         /// The process is ending.
         case stopping
         /// The control thread is stalled.
-        case starved
+        case stalled
         /// This many forwarding threads are stuck.
         case stuck(threads: Int)
         /// The required proxy of this index has too few usable servers, as this node sees them.
@@ -59,7 +59,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case .starting: pass | 2 << 1
         case .draining: pass | 3 << 1
         case .stopping: pass | 4 << 1
-        case .starved: pass | 5 << 1
+        case .stalled: pass | 5 << 1
         case .stuck(let threads): pass | 6 << 1 | UInt64(UInt16(clamping: threads)) << 8
         case .lacking(let requirement, let usable, let peers):
             pass | 7 << 1 | UInt64(UInt16(clamping: requirement)) << 8 | peers.rawValue << 24 | UInt64(UInt32(clamping: usable)) << 32
@@ -75,10 +75,10 @@ struct ProbeAnswer: Equatable, Sendable {
         case 1: cause = .recovering
         case 3: cause = .draining
         case 4: cause = .stopping
-        case 5: cause = .starved
+        case 5: cause = .stalled
         case 6: cause = .stuck(threads: Int(word >> 8 & 0xffff))
         case 7:
-            let peers = PeersView(rawValue: word >> 24 & 0xff) ?? .nothing
+            let peers = PeersView(rawValue: word >> 24 & 0xff) ?? .unknown
             cause = .lacking(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32), peers)
         case 8: cause = .unchecked(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32))
         default: (isPassing, cause) = (isPassing && word >> 1 & 127 == 2, .starting)
@@ -111,14 +111,15 @@ extension ProbeAnswer {
         case .starting: "this node is starting"
         case .draining: "this node is draining"
         case .stopping: "this node is stopping"
-        case .starved: "the control thread is stalled"
+        case .stalled: "the control thread is stalled"
         case .stuck(let threads): "\(threads) \(threads == 1 ? "forwarding thread is" : "forwarding threads are") stuck"
-        case .lacking(let index, let usable, let peers): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + Self.text(peers)
-        case .unchecked(let index, let usable): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + "; first checks are running"
+        case .lacking(let index, let usable, let peers): shortage(requirements.indices.contains(index) ? requirements[index] : nil, usable) + Self.text(peers)
+        case .unchecked(let index, let usable):
+            shortage(requirements.indices.contains(index) ? requirements[index] : nil, usable) + "; first checks are running"
         }
     }
 
-    private func lack(_ requirement: ProbeRequirementName?, _ usable: Int) -> String {
+    private func shortage(_ requirement: ProbeRequirementName?, _ usable: Int) -> String {
         let found = "\(usable) usable \(usable == 1 ? "server" : "servers")"
         guard let requirement else { return "a required proxy: \(found)" }
         return "\(requirement.proxy): \(found), \(requirement.serversMin) required"
@@ -126,10 +127,10 @@ extension ProbeAnswer {
 
     private static func text(_ peers: PeersView) -> String {
         switch peers {
-        case .nothing: ""
+        case .unknown: ""
         case .enough: "; a peer sees enough"
-        case .doubt: "; the peers' views are changing"
-        case .fewer: "; no peer sees enough"
+        case .uncertain: "; the peers' views are changing"
+        case .tooFew: "; no peer sees enough"
         }
     }
 

@@ -20,7 +20,7 @@ struct ProbeLimits: Equatable, Sendable {
     /// How long a peer may take to close after its answer.
     var drainTimeout = Duration.seconds(1)
     /// How long the control thread may be stalled before the probe fails.
-    var starvedAfter = ProbeFitness.starvedAfter
+    var stalledAfter = ProbeSharedState.stalledAfter
 
     /// The standard limits.
     init() {}
@@ -109,9 +109,9 @@ struct ProbeConnection {
     /// Whether a request has begun and is incomplete.
     var isReading: Bool { phase == .reading }
 
-    private mutating func enter(_ next: Phase, for patience: Duration, now: Instant) {
+    private mutating func enter(_ next: Phase, for timeout: Duration, now: Instant) {
         (phase, since) = (next, now)
-        deadline = now.advanced(by: patience)
+        deadline = now.advanced(by: timeout)
     }
 
     /// A connection to a TCP probe: accepting it was the answer.

@@ -23,7 +23,7 @@ final class ProbeControl {
     }
 
     private let reactor: Reactor
-    private let fitness: ProbeFitness
+    private let sharedState: ProbeSharedState
     private let sources: Sources
     private var sections: [Section]
     private var leaving: ProbeAnswer.Cause?
@@ -31,11 +31,11 @@ final class ProbeControl {
     private var isUpdateDue = false
     private var lastTickAt: Instant
 
-    /// Sections that fail before the first `look`, except those that `memories` know by name.
+    /// Sections that fail before the first `update`, except those that `memories` know by name.
     init(
-        _ probes: [ProbeSettings], backends: [Backend], memories: [String: ProbeMemory] = [:], fitness: ProbeFitness, reactor: Reactor, sources: Sources
+        _ probes: [ProbeSettings], backends: [Backend], memories: [String: ProbeMemory] = [:], sharedState: ProbeSharedState, reactor: Reactor, sources: Sources
     ) {
-        (self.reactor, self.fitness, self.sources) = (reactor, fitness, sources)
+        (self.reactor, self.sharedState, self.sources) = (reactor, sharedState, sources)
         lastTickAt = reactor.now
         sections = probes.map { probe in
             let requirements = probe.requirements.map {
@@ -60,10 +60,10 @@ final class ProbeControl {
     }
 
     /// Updates every section. Call it when a server's usability has changed; it schedules the next update itself if time matters.
-    func look() {
+    func update() {
         if let timer { reactor.cancel(timer) }
         timer = nil
-        for index in sections.indices { look(index) }
+        for index in sections.indices { update(index) }
         arm()
     }
 
@@ -74,39 +74,39 @@ final class ProbeControl {
         reactor.inNextRound { [weak self] in
             guard let self else { return }
             isUpdateDue = false
-            look()
+            update()
         }
     }
 
     /// Begins to drain: every section fails from here on.
     func drain() {
         leaving = .draining
-        look()
+        update()
     }
 
     /// Records that the control thread runs; call it each second. Logs answers that failed because the thread was stalled before.
     func tick() {
         let pause = lastTickAt.duration(to: reactor.now).wholeMilliseconds / 1_000
         lastTickAt = reactor.now
-        fitness.recordSignOfLife(at: reactor.now)
-        guard fitness.consumeStarved() else { return }
+        sharedState.recordSignOfLife(at: reactor.now)
+        guard sharedState.consumeStalled() else { return }
         sources.log(.warning, "Probe: failed for a while because the control thread was stalled for \(pause)s.", "")
     }
 
-    private func look(_ index: Int) {
+    private func update(_ index: Int) {
         let settings = sections[index].settings
-        let sights = settings.requirements.map { requirement in
+        let views = settings.requirements.map { requirement in
             let count = sources.count(requirement.backend)
             let isLacking = count.usable + count.unchecked < requirement.serversMin
-            let peers = isLacking ? ProbeAnswer.PeersView(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .nothing
-            return ProbeDecision.Sight(count: count, peers: peers)
+            let peers = isLacking ? ProbeAnswer.PeersView(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .unknown
+            return ProbeDecision.View(count: count, peers: peers)
         }
-        let hasTurned = sections[index].decision.look(sights, leaving: leaving, now: reactor.now)
+        let hasTurned = sections[index].decision.decide(views, leaving: leaving, now: reactor.now)
         let answer = sections[index].decision.answer
-        fitness.set(sights.map(\.count), of: index)
-        fitness.set(answer, of: index)
+        sharedState.set(views.map(\.count), of: index)
+        sharedState.set(answer, of: index)
         guard hasTurned else { return }
-        let reason = answer.reason(fitness.requirements(of: index))
+        let reason = answer.reason(sharedState.requirements(of: index))
         let verb = answer.isPassing ? "passing" : "failing"
         sources.log(answer.isPassing || leaving != nil ? .notice : .warning, "Probe \(settings.name): begins \(verb): \(reason).", settings.name)
     }
@@ -120,7 +120,7 @@ final class ProbeControl {
         guard let deadline else { return }
         timer = reactor.setTimer(at: deadline) { [weak self] in
             self?.timer = nil
-            self?.look()
+            self?.update()
         }
     }
 
@@ -129,10 +129,10 @@ final class ProbeControl {
         let rows = sections.indices.map { index in
             let decision = sections[index].decision
             // This code runs on the control thread, so the thread is not stalled now.
-            let answer = fitness.answer(of: index, ranSince: reactor.now, now: reactor.now)
+            let answer = sharedState.answer(of: index, ranSince: reactor.now, now: reactor.now)
             return ProbeReport.Row(
-                name: sections[index].settings.name, answer: answer, requirements: fitness.requirements(of: index), since: decision.since,
-                questions: fitness.questions(of: index), isDraining: leaving != nil)
+                name: sections[index].settings.name, answer: answer, requirements: sharedState.requirements(of: index), since: decision.since,
+                requests: sharedState.requests(of: index), isDraining: leaving != nil)
         }
         return ProbeReport(rows: rows, now: reactor.now)
     }
@@ -146,7 +146,7 @@ struct ProbeReport {
         let answer: ProbeAnswer
         let requirements: [ProbeRequirementName]
         let since: Instant
-        var questions: ProbeRequests
+        var requests: ProbeRequests
         let isDraining: Bool
     }
 
@@ -163,11 +163,11 @@ struct ProbeReport {
     }
 
     private func cells(_ row: Row) -> [String] {
-        let source = row.questions.source.map { "\($0)" } ?? "-"
-        let ago = row.questions.last.map { "\(max(0, $0.duration(to: now).wholeMilliseconds))" } ?? "-"
+        let source = row.requests.source.map { "\($0)" } ?? "-"
+        let ago = row.requests.last.map { "\(max(0, $0.duration(to: now).wholeMilliseconds))" } ?? "-"
         let since = max(0, row.since.duration(to: now).wholeMilliseconds / 1_000)
         return [
-            row.name, row.answer.isPassing ? "pass" : "fail", "\(since)", "\(row.questions.count)", source, ago, row.isDraining ? "yes" : "no",
+            row.name, row.answer.isPassing ? "pass" : "fail", "\(since)", "\(row.requests.count)", source, ago, row.isDraining ? "yes" : "no",
             row.answer.reason(row.requirements),
         ]
     }

@@ -6,7 +6,7 @@ import Wire
 ///
 ///     peers see            the answer
 ///     nothing              fail: the fault may be this node's, and there is no way to know
-///     enough               fail after `patience`: the fault is this node's
+///     enough               fail after `gracePeriod`: the fault is this node's
 ///     fewer                unchanged until the hold is over, then as `when-none` says: if all nodes failed, the load balancer would cut
 ///                          working flows and then send new ones to every node
 ///     maybe enough         unchanged until the hold is over, then fail
@@ -14,7 +14,7 @@ import Wire
 /// A proxy that has enough servers only if unchecked ones count leaves the answer unchanged, which is fail at the start. The first checks that decide
 /// make it pass immediately, because a load balancer may wait for only one probe of a new node.
 ///
-/// `patience` exists because a peer's last check may be older than this node's: gossip makes the peer check at once, so a moment later it either
+/// `gracePeriod` exists because a peer's last check may be older than this node's: gossip makes the peer check at once, so a moment later it either
 /// agrees or really sees more. The hold (three times the slowest check interval) gives the checks of all nodes time to agree.
 ///
 ///             any proxy fails: at once
@@ -35,11 +35,11 @@ struct ProbeDecision {
         /// How long all nodes must lack servers before it counts.
         var hold: Duration { checkInterval * 3 }
         /// How long a peer that sees more servers may be out of date.
-        var patience: Duration { min(checkInterval, .milliseconds(500)) }
+        var gracePeriod: Duration { min(checkInterval, .milliseconds(500)) }
     }
 
     /// The views of one required proxy.
-    struct Sight: Equatable, Sendable {
+    struct View: Equatable, Sendable {
         /// The numbers of servers, as this node sees them.
         var count: ProbeCount
         /// The views of the peers.
@@ -49,7 +49,7 @@ struct ProbeDecision {
     /// How long every requirement must be met before the answer is pass again.
     static let recovery = Duration.seconds(1)
 
-    /// How long a successor keeps its predecessor's answer while it has not heard its peers.
+    /// How long a successor keeps its predecessor's answer until it hears its peers.
     static let peersGrace = Duration.seconds(2)
 
     private enum Judgement {
@@ -63,7 +63,7 @@ struct ProbeDecision {
     private(set) var answer = ProbeAnswer(isPassing: false, .starting)
     /// When the answer last turned to pass or fail.
     private(set) var since: Instant
-    /// When to call `look` again if nothing happens; `nil` if time does not matter.
+    /// When to call `decide` again if nothing happens; `nil` if time does not matter.
     private(set) var nextDeadline: Instant?
 
     private let requirements: [Requirement]
@@ -75,7 +75,7 @@ struct ProbeDecision {
     /// Until this time, a lack of peers' views does not change the predecessor's answer.
     private var peersKnownAt: Instant
 
-    /// A section that fails until the first `look`, or answers as its predecessor did.
+    /// A section that fails until the first `decide`, or answers as its predecessor did.
     init(_ requirements: [Requirement], whenNone: ProbeSettings.WhenNone, memory: ProbeMemory? = nil, now: Instant) {
         (self.requirements, self.whenNone) = (requirements, whenNone)
         lackingSince = Array(repeating: nil, count: requirements.count)
@@ -92,15 +92,15 @@ struct ProbeDecision {
     /// Decides from the present views, one for each requirement. `leaving` is why the node stops taking traffic, which cannot be undone.
     ///
     /// - Returns: whether the answer has turned from pass to fail or back.
-    mutating func look(_ sights: [Sight], leaving: ProbeAnswer.Cause? = nil, now: Instant) -> Bool {
-        precondition(sights.count == requirements.count, "\(sights.count) sights of \(requirements.count) requirements")
+    mutating func decide(_ views: [View], leaving: ProbeAnswer.Cause? = nil, now: Instant) -> Bool {
+        precondition(views.count == requirements.count, "\(views.count) sights of \(requirements.count) requirements")
         nextDeadline = nil
-        let judgements = requirements.indices.map { judge($0, sights[$0], now: now) }
-        if let leaving { return turn(false, leaving, now: now) }
+        let judgements = requirements.indices.map { judge($0, views[$0], now: now) }
+        if let leaving { return setAnswer(false, leaving, now: now) }
         for case .failing(let cause) in judgements {
             rightSince = nil
             isStarting = false
-            return turn(false, cause, now: now)
+            return setAnswer(false, cause, now: now)
         }
         var isUndecided: ProbeAnswer.Cause?
         var passCause = ProbeAnswer.Cause.fit
@@ -108,14 +108,14 @@ struct ProbeDecision {
             switch judgement {
             case .undecided(let cause, let until):
                 isUndecided = isUndecided ?? cause
-                if let until { consider(until) }
+                if let until { scheduleDecision(until) }
             case .passing(let cause): if passCause == .fit { passCause = cause }
             case .satisfied, .failing: break
             }
         }
         if let cause = isUndecided {
             rightSince = nil
-            return turn(answer.isPassing, cause, now: now)
+            return setAnswer(answer.isPassing, cause, now: now)
         }
         return pass(passCause, now: now)
     }
@@ -124,35 +124,35 @@ struct ProbeDecision {
         let from = rightSince ?? now
         rightSince = from
         defer { isStarting = false }
-        guard !answer.isPassing, !isStarting, now < from.advanced(by: Self.recovery) else { return turn(true, cause, now: now) }
-        consider(from.advanced(by: Self.recovery))
-        return turn(false, .recovering, now: now)
+        guard !answer.isPassing, !isStarting, now < from.advanced(by: Self.recovery) else { return setAnswer(true, cause, now: now) }
+        scheduleDecision(from.advanced(by: Self.recovery))
+        return setAnswer(false, .recovering, now: now)
     }
 
-    private mutating func judge(_ index: Int, _ sight: Sight, now: Instant) -> Judgement {
+    private mutating func judge(_ index: Int, _ view: View, now: Instant) -> Judgement {
         let requirement = requirements[index]
-        let usable = sight.count.usable
-        guard usable + sight.count.unchecked < requirement.serversMin else {
+        let usable = view.count.usable
+        guard usable + view.count.unchecked < requirement.serversMin else {
             lackingSince[index] = nil
             return usable < requirement.serversMin ? .undecided(.unchecked(requirement: index, usable: usable), until: nil) : .satisfied
         }
         let from = lackingSince[index] ?? now
         lackingSince[index] = from
-        let cause = ProbeAnswer.Cause.lacking(requirement: index, usable: usable, sight.peers)
-        let (patience, hold) = (from.advanced(by: requirement.patience), from.advanced(by: requirement.hold))
-        switch sight.peers {
-        case .nothing: return now < peersKnownAt ? .undecided(cause, until: peersKnownAt) : .failing(cause)
-        case .enough: return now < patience ? .undecided(cause, until: patience) : .failing(cause)
-        case .doubt: return now < hold ? .undecided(cause, until: hold) : .failing(cause)
-        case .fewer:
+        let cause = ProbeAnswer.Cause.lacking(requirement: index, usable: usable, view.peers)
+        let (gracePeriod, hold) = (from.advanced(by: requirement.gracePeriod), from.advanced(by: requirement.hold))
+        switch view.peers {
+        case .unknown: return now < peersKnownAt ? .undecided(cause, until: peersKnownAt) : .failing(cause)
+        case .enough: return now < gracePeriod ? .undecided(cause, until: gracePeriod) : .failing(cause)
+        case .uncertain: return now < hold ? .undecided(cause, until: hold) : .failing(cause)
+        case .tooFew:
             guard now >= hold else { return .undecided(cause, until: hold) }
             return whenNone == .pass ? .passing(cause) : .failing(cause)
         }
     }
 
-    private mutating func consider(_ deadline: Instant) { nextDeadline = nextDeadline.map { min($0, deadline) } ?? deadline }
+    private mutating func scheduleDecision(_ deadline: Instant) { nextDeadline = nextDeadline.map { min($0, deadline) } ?? deadline }
 
-    private mutating func turn(_ isPassing: Bool, _ cause: ProbeAnswer.Cause, now: Instant) -> Bool {
+    private mutating func setAnswer(_ isPassing: Bool, _ cause: ProbeAnswer.Cause, now: Instant) -> Bool {
         let hasTurned = answer.isPassing != isPassing
         answer = ProbeAnswer(isPassing: isPassing, cause)
         if hasTurned { since = now }
@@ -164,13 +164,13 @@ extension ProbeAnswer.PeersView {
     /// Summarizes the views of peers: for each, the numbers of usable servers and of servers that fail its checks.
     init(_ peers: [(usable: Int, failing: Int)], serversMin: Int) {
         if peers.isEmpty {
-            self = .nothing
+            self = .unknown
         } else if peers.contains(where: { $0.usable >= serversMin }) {
             self = .enough
         } else if peers.contains(where: { $0.usable + $0.failing >= serversMin }) {
-            self = .doubt
+            self = .uncertain
         } else {
-            self = .fewer
+            self = .tooFew
         }
     }
 }

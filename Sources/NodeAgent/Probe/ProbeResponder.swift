@@ -19,20 +19,21 @@ struct ProbeResponder: ~Copyable {
     private let stop: Stop
 
     fileprivate final class Stop: Sendable {
-        let isAsked = Atomic<Bool>(false)
+        let isRequested = Atomic<Bool>(false)
         let isHandedOver = Atomic<Bool>(false)
     }
 
-    private let fitness: ProbeFitness
+    private let sharedState: ProbeSharedState
 
     /// Starts the thread, which owns `ports`.
-    init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits = ProbeLimits(), log: @escaping @Sendable (String) -> Void) throws(SystemError) {
+    init(ports: [ProbePort], sharedState: ProbeSharedState, limits: ProbeLimits = ProbeLimits(), log: @escaping @Sendable (String) -> Void) throws(SystemError)
+    {
         let stop = Stop()
         self.stop = stop
-        self.fitness = fitness
+        self.sharedState = sharedState
         thread = try LinuxIO.Thread(named: "probe") {
             do throws(SystemError) {
-                let loop = try ProbeLoop(ports: ports, fitness: fitness, limits: limits, stop: stop)
+                let loop = try ProbeLoop(ports: ports, sharedState: sharedState, limits: limits, stop: stop)
                 loop.run()
             } catch {
                 log("the probe cannot answer: \(error)")
@@ -43,14 +44,14 @@ struct ProbeResponder: ~Copyable {
     /// Leaves the ports to another process: this one accepts no further connections, and sends one last answer on each open connection. The ports stay open.
     borrowing func handOver() {
         stop.isHandedOver.store(true, ordering: .releasing)
-        fitness.recordSignOfLife(at: Instant(nanoseconds: .max))
-        fitness.change.signal()
+        sharedState.recordSignOfLife(at: Instant(nanoseconds: .max))
+        sharedState.change.signal()
     }
 
     /// Ends the thread and closes the ports.
     consuming func end() {
-        stop.isAsked.store(true, ordering: .releasing)
-        fitness.change.signal()
+        stop.isRequested.store(true, ordering: .releasing)
+        sharedState.change.signal()
         thread.join()
     }
 }
@@ -73,22 +74,22 @@ private final class ProbeLoop {
     }
 
     private let reactor: Reactor
-    private let fitness: ProbeFitness
+    private let sharedState: ProbeSharedState
     private let limits: ProbeLimits
     private let stop: ProbeResponder.Stop
     private var isHandedOver = false
     private var ports: [Port] = []
     private var connections: [Int32: (connection: ProbeConnection, timer: TimerToken)] = [:]
-    private var running: RunningSince
+    private var running: WakeUpMonitor
 
-    init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits, stop: ProbeResponder.Stop) throws(SystemError) {
+    init(ports: [ProbePort], sharedState: ProbeSharedState, limits: ProbeLimits, stop: ProbeResponder.Stop) throws(SystemError) {
         reactor = try Reactor()
-        self.fitness = fitness
+        self.sharedState = sharedState
         self.limits = limits
         self.stop = stop
-        running = RunningSince(now: reactor.now)
+        running = WakeUpMonitor(now: reactor.now)
         for port in ports { self.ports += port.listeners.map { Port(port, file: $0) } }
-        try reactor.watch(fitness.change.raw, for: .read) { [weak self] _ in self?.applyAnswers() }
+        try reactor.watch(sharedState.change.raw, for: .read) { [weak self] _ in self?.applyAnswers() }
     }
 
     func run() {
@@ -99,17 +100,17 @@ private final class ProbeLoop {
     /// Reads the answers periodically, because a stalled control thread sends no signal.
     private func tick() {
         applyAnswers()
-        reactor.setTimer(at: reactor.now.advanced(by: min(RunningSince.interval, limits.starvedAfter))) { [weak self] in self?.tick() }
+        reactor.setTimer(at: reactor.now.advanced(by: min(WakeUpMonitor.interval, limits.stalledAfter))) { [weak self] in self?.tick() }
     }
 
     private func answer(of index: Int) -> ProbeAnswer {
-        running.come(now: reactor.now)
-        return fitness.answer(of: index, ranSince: running.start, starvedAfter: limits.starvedAfter, now: reactor.now)
+        running.recordWakeUp(now: reactor.now)
+        return sharedState.answer(of: index, ranSince: running.start, stalledAfter: limits.stalledAfter, now: reactor.now)
     }
 
     private func applyAnswers() {
-        fitness.change.clear()
-        guard !stop.isAsked.load(ordering: .acquiring) else { return reactor.stop() }
+        sharedState.change.clear()
+        guard !stop.isRequested.load(ordering: .acquiring) else { return reactor.stop() }
         if stop.isHandedOver.load(ordering: .acquiring), !isHandedOver { releasePorts() }
         for port in ports { toggle(port) }
     }
@@ -139,7 +140,7 @@ private final class ProbeLoop {
         isHandedOver = true
         for port in ports where port.isOpen { reactor.unwatch(port.file.raw) }
         ports = []
-        fitness.setOpen(connections: connections.count)
+        sharedState.setOpen(connections: connections.count)
     }
 
     private func accept(from port: Port) {
@@ -165,10 +166,10 @@ private final class ProbeLoop {
             case .http: ProbeConnection(http: file, limits: limits, now: reactor.now)
             }
         let (raw, index) = (file.raw, port.index)
-        if port.mode == .tcp { fitness.asked(index, from: source, now: reactor.now) }
+        if port.mode == .tcp { sharedState.recordRequest(index, from: source, now: reactor.now) }
         try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
-        fitness.setOpen(connections: connections.count)
+        sharedState.setOpen(connections: connections.count)
         // Read a request that has already arrived, so that it does not count as silence while many connections are accepted.
         if port.mode == .http { advance(raw, index, source) }
     }
@@ -188,9 +189,9 @@ private final class ProbeLoop {
     }
 
     private func reply(to request: HTTPRequestHead, _ index: Int, _ source: IPAddress?) -> ProbeReply {
-        fitness.asked(index, from: source, now: reactor.now)
+        sharedState.recordRequest(index, from: source, now: reactor.now)
         let answer = answer(of: index)
-        let body = answer.json(fitness.requirements(of: index), fitness.counts(of: index))
+        let body = answer.json(sharedState.requirements(of: index), sharedState.counts(of: index))
         var reply = ProbeReply.refusal(of: request) ?? ProbeReply(answer, body: body)
         reply.isLast = isHandedOver
         return reply
@@ -204,7 +205,7 @@ private final class ProbeLoop {
         guard let entry = connections.removeValue(forKey: raw) else { return }
         reactor.cancel(entry.timer)
         reactor.unwatch(raw)
-        fitness.setOpen(connections: connections.count)
+        sharedState.setOpen(connections: connections.count)
     }
 
     /// Closes the connection with the longest wait among those for which `isCandidate` is true.

@@ -7,7 +7,7 @@ final class ProbeService {
     private let settings: [ProbeSettings]
     private let backends: [Backend]
     private let reactor: Reactor
-    private let fitness: ProbeFitness
+    private let sharedState: ProbeSharedState
     /// The answers of the predecessor, by section.
     private let inherited: [String: ProbeMemory]
     /// Ports that `start` has not used yet.
@@ -27,18 +27,18 @@ final class ProbeService {
         let requirements = settings.map { probe in
             probe.requirements.map { ProbeRequirementName(proxy: backends[$0.backend].name, serversMin: $0.serversMin) }
         }
-        fitness = try ProbeFitness(requirements: requirements, now: reactor.now)
+        sharedState = try ProbeSharedState(requirements: requirements, now: reactor.now)
     }
 
     /// Begins to answer. Answers are decided before the ports are served: a port shared with the predecessor must not close even for a moment.
     func start(_ sources: ProbeControl.Sources, connectionsMax: Int) throws(SystemError) {
-        let control = ProbeControl(settings, backends: backends, memories: inherited, fitness: fitness, reactor: reactor, sources: sources)
+        let control = ProbeControl(settings, backends: backends, memories: inherited, sharedState: sharedState, reactor: reactor, sources: sources)
         self.control = control
-        control.look()
+        control.update()
         guard !ports.isEmpty else { return }
         var limits = ProbeLimits()
         limits.connectionsMax = connectionsMax
-        responder = try ProbeResponder(ports: ports, fitness: fitness, limits: limits) { Terminal.tell(.alert, $0, patience: .none) }
+        responder = try ProbeResponder(ports: ports, sharedState: sharedState, limits: limits) { Terminal.report(.alert, $0, timeout: .none) }
         ports = []
     }
 
@@ -51,7 +51,7 @@ final class ProbeService {
     func secondPassed() { control?.tick() }
 
     /// Publishes the number of stuck forwarding threads. Any thread may call it.
-    var setStuckThreads: @Sendable (Int) -> Void { { [fitness] in fitness.setStuck(threads: $0) } }
+    var setStuckThreads: @Sendable (Int) -> Void { { [sharedState] in sharedState.setStuck(threads: $0) } }
 
     /// Begins to drain: every section fails from here on. Returns how long the ports stay open: the longest `drain`.
     func drain() -> Duration {
@@ -60,7 +60,7 @@ final class ProbeService {
     }
 
     /// Makes every section fail, because the process ends.
-    func setStopping() { fitness.setStopping() }
+    func setStopping() { sharedState.setStopping() }
 
     /// Leaves the sockets to another process.
     func handOver() {
@@ -77,7 +77,7 @@ final class ProbeService {
     // MARK: Reports
 
     /// Whether a load balancer's connection is open.
-    var isAsked: Bool { fitness.connectionsOpen > 0 }
+    var hasOpenConnections: Bool { sharedState.connectionsOpen > 0 }
 
     /// The answers, for a successor, by section.
     var memories: [String: ProbeMemory] { control?.memories ?? [:] }

@@ -5,17 +5,17 @@ import Wire
 /// Everything that a starting process receives from its predecessor, its master or its supervisor.
 struct Inheritance {
     /// How long the sender may take to hand everything over.
-    private static let patience = Duration.seconds(5)
+    private static let timeout = Duration.seconds(5)
 
     /// Bound sockets.
     let sockets = InheritedSockets()
     /// The predecessor's state; empty before `readState`.
     private(set) var state = AgentState()
-    private var unreadState: OpenFile?
+    private var pendingStateFile: OpenFile?
     /// The predecessor's configuration.
     private(set) var configuration: ConfigurationSnapshot?
     /// Whether no other process serves, so that the state is final.
-    private(set) var isAlone = true
+    private(set) var isOnlyProcess = true
     /// The channel to the predecessor or the master.
     private(set) var channel: ProcessChannel?
 
@@ -42,7 +42,7 @@ struct Inheritance {
     }
 
     private mutating func take(over channel: ProcessChannel, _ name: String) throws(StartError) {
-        let deadline = MonotonicClock.now().advanced(by: Self.patience)
+        let deadline = MonotonicClock.now().advanced(by: Self.timeout)
         while let message = channel.next(until: deadline) {
             switch message {
             case .configuration(let file):
@@ -50,8 +50,8 @@ struct Inheritance {
                 configuration = ConfigurationSnapshot(bytes)
             case .sockets(let files): sockets.add(files)
             case .state(let file), .lastState(let file):
-                if case .state = message { isAlone = false }
-                unreadState = file
+                if case .state = message { isOnlyProcess = false }
+                pendingStateFile = file
                 self.channel = channel
                 return
             case .ready, .takenOver, .replaced, .leaving, .report, .runtime, .alive, .reloadFailed: break
@@ -62,7 +62,7 @@ struct Inheritance {
 
     /// Parses the predecessor's state. Call it once privileges are dropped, because an intruder may have controlled the process that sent it.
     mutating func readState() {
-        if let file = unreadState.take() { state = Self.state(in: file) }
+        if let file = pendingStateFile.take() { state = Self.state(in: file) }
     }
 
     /// Parses the state in `file`; empty if it cannot be read.

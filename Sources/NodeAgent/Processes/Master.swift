@@ -20,11 +20,11 @@ final class Master {
     private static let messagesPerTurn = 16 * 4096
 
     /// The master's view of one worker.
-    private final class Seat {
+    private final class WorkerHandle {
         let channel: ProcessChannel
         let errors: OpenFile
         var memory = Memory()
-        var conversation = WorkerConversation()
+        var protocolState = WorkerProtocol()
         /// Whether the worker's messages belong to its start: true until it serves.
         var isStarting = true
 
@@ -58,7 +58,7 @@ final class Master {
     private let settings: Settings
     private let notifier: ServiceNotifier
     private var memory = Memory()
-    private var seats: [Int32: Seat] = [:]
+    private var handles: [Int32: WorkerHandle] = [:]
     private var signals: Signals?
     private var runtime: RuntimeServer?
     private var exitCode: Int32 = 0
@@ -74,7 +74,7 @@ final class Master {
         reactor = try Reactor()
         startedAt = reactor.now
         notifier = ServiceNotifier(environment: settings.environment)
-        if let problem = notifier.problem { Terminal.tell(.warning, problem) }
+        if let problem = notifier.problem { Terminal.report(.warning, problem) }
         memory.sockets = SocketActivation.files(environment: settings.environment)
     }
 
@@ -88,7 +88,7 @@ final class Master {
         self.runtime = runtime
         if let interval = notifier.watchdogInterval { watchdog(every: interval) }
         carryOut([.start(.first)])
-        look()
+        poll()
         reactor.run()
         return exitCode
     }
@@ -98,7 +98,7 @@ final class Master {
     /// Reloads the configuration. `answer` gets whether a new worker serves, and the messages of its start.
     func reload(isHard: Bool, _ answer: @escaping (Bool, String) -> Void = { _, _ in }) {
         guard !roster.isStopping else { return answer(false, "this node is stopping: no reload\n") }
-        notifier.tell(.reloading, status: "reloading")
+        notifier.notify(.reloading, status: "reloading")
         nextReloadWaiters.append(answer)
         carryOut(roster.reload(isHard: isHard))
     }
@@ -106,8 +106,8 @@ final class Master {
     /// Sends a line of the runtime socket's language to worker `process`, and passes the answer on. The returned function cancels the answer, and also the
     /// line if it has not begun.
     func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) -> () -> Void {
-        guard let seat = seats[process], let question = try? WorkerQuestion(line, over: seat.channel, on: reactor, answer) else {
-            answer(WorkerQuestion.silence)
+        guard let handle = handles[process], let question = try? WorkerRequest(line, over: handle.channel, on: reactor, answer) else {
+            answer(WorkerRequest.noAnswer)
             return {}
         }
         question.start()
@@ -122,7 +122,7 @@ final class Master {
         case .reload, .report: reload(isHard: false)
         case .childEnded:
             while let exit = ChildExit.next() {
-                if let seat = seats.removeValue(forKey: exit.process) { forget(seat) }
+                if let handle = handles.removeValue(forKey: exit.process) { forget(handle) }
                 if roster.serving?.process == exit.process { forwardLastState() }
                 carryOut(roster.ended(exit, now: MonotonicClock.now()))
             }
@@ -130,7 +130,7 @@ final class Master {
     }
 
     private func stop(by signal: Int32) {
-        notifier.tell(.stopping, status: signal == SIGUSR1 ? "waiting for the last sessions to end" : nil)
+        notifier.notify(.stopping, status: signal == SIGUSR1 ? "waiting for the last sessions to end" : nil)
         releaseSockets()
         carryOut(roster.stop(by: signal))
         guard signal == SIGINT || signal == SIGTERM && !settings.drainsOnTerm else { return }
@@ -143,7 +143,7 @@ final class Master {
     /// Closes the listening sockets here: while they are open, the kernel queues connections on them that no process would accept.
     private func releaseSockets() {
         memory.sockets = []
-        for seat in seats.values { seat.memory.sockets = [] }
+        for handle in handles.values { handle.memory.sockets = [] }
     }
 
     // MARK: Effects
@@ -154,14 +154,14 @@ final class Master {
             case .start(let reason): start(reason)
             case .retry(let time): reactor.setTimer(at: time) { [unowned self] in carryOut(roster.retryDue()) }
             case .signal(let number, let process): kill(process, number)
-            case .takenOver(let process): try? seats[process]?.channel.send(.takenOver)
-            case .replaced(let process): try? seats[process]?.channel.send(.replaced)
+            case .takenOver(let process): try? handles[process]?.channel.send(.takenOver)
+            case .replaced(let process): try? handles[process]?.channel.send(.replaced)
             case .serving:
                 settings.started()
-                notifier.tell(.ready, status: "serving")
+                notifier.notify(.ready, status: "serving")
             case .reloaded(let isGood): reloaded(isGood)
-            case .tell(let severity, let text):
-                Terminal.tell(severity, text, patience: .none)
+            case .report(let severity, let text):
+                Terminal.report(severity, text, timeout: .none)
                 remember("\(text)\n")
             case .exit(let code):
                 exitCode = code
@@ -171,7 +171,7 @@ final class Master {
     }
 
     private func reloaded(_ isGood: Bool) {
-        notifier.tell(.ready, status: isGood ? "serving" : "serving with the previous configuration: the new one has errors")
+        notifier.notify(.ready, status: isGood ? "serving" : "serving with the previous configuration: the new one has errors")
         if !isGood { sendReloadFailure() }
         let waiters = reloadWaiters
         reloadWaiters = []
@@ -180,9 +180,9 @@ final class Master {
 
     /// Sends the reason to the serving worker, which has the log: a daemon's stderr is /dev/null.
     private func sendReloadFailure() {
-        guard let serving = roster.serving, let seat = seats[serving.process] else { return }
+        guard let serving = roster.serving, let handle = handles[serving.process] else { return }
         let reason = Array(Terminal.firstAlert(in: startMessages).utf8.prefix(Succession.reasonBytesMax))
-        if let file = try? MemoryFile.holding(reason, name: "tsukada reason") { try? seat.channel.send(.reloadFailed(file)) }
+        if let file = try? MemoryFile.containing(reason, name: "tsukada reason") { try? handle.channel.send(.reloadFailed(file)) }
     }
 
     // MARK: Workers
@@ -190,33 +190,33 @@ final class Master {
     private func start(_ reason: WorkerRoster.StartReason) {
         if case .reload = reason {
             (reloadWaiters, nextReloadWaiters) = (reloadWaiters + nextReloadWaiters, [])
-            if let serving = roster.serving, let seat = seats[serving.process] { requestState(serving.process, seat) }
+            if let serving = roster.serving, let handle = handles[serving.process] { requestState(serving.process, handle) }
         }
         startMessages = ""
-        let (process, seat): (Int32, Seat)
-        do throws(SystemError) { (process, seat) = try spawn(reason) } catch {
-            carryOut([.tell(.alert, "cannot start a worker: \(error)")])
+        let (process, handle): (Int32, WorkerHandle)
+        do throws(SystemError) { (process, handle) = try spawn(reason) } catch {
+            carryOut([.report(.alert, "cannot start a worker: \(error)")])
             return carryOut(roster.startFailed(for: reason, now: reactor.now))
         }
         do throws(SystemError) {
-            seats[process] = seat
+            handles[process] = handle
             roster.started(process, for: reason, now: reactor.now)
-            try seat.channel.watch(on: reactor) { [unowned self, unowned seat] in receive($0, from: process, seat) }
-            try reactor.watch(seat.errors.raw, for: .read) { [unowned self, unowned seat] _ in relayMessages(of: seat) }
-            try seat.channel.send(inheritance(), patience: .seconds(5))
+            try handle.channel.watch(on: reactor) { [unowned self, unowned handle] in receive($0, from: process, handle) }
+            try reactor.watch(handle.errors.raw, for: .read) { [unowned self, unowned handle] _ in relayMessages(of: handle) }
+            try handle.channel.send(inheritance(), timeout: .seconds(5))
             reactor.setTimer(at: reactor.now.advanced(by: Self.startTimeout)) { [unowned self] in
                 guard roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) else { return }
-                carryOut([.tell(.warning, "killing worker \(process): it was not ready within 60s")])
+                carryOut([.report(.warning, "killing worker \(process): it was not ready within 60s")])
                 kill(process, SIGKILL)
             }
         } catch {
             // SIGCHLD reports its end.
-            Terminal.tell(.alert, "killing worker \(process): cannot send it the sockets and the state: \(error)", patience: .none)
+            Terminal.report(.alert, "killing worker \(process): cannot send it the sockets and the state: \(error)", timeout: .none)
             kill(process, SIGKILL)
         }
     }
 
-    private func spawn(_ reason: WorkerRoster.StartReason) throws(SystemError) -> (Int32, Seat) {
+    private func spawn(_ reason: WorkerRoster.StartReason) throws(SystemError) -> (Int32, WorkerHandle) {
         let (own, other) = try DescriptorPassing.pair()
         var ends: [Int32] = [-1, -1]
         let code = clinux_pipe(&ends)
@@ -227,50 +227,50 @@ final class Master {
         let laterErrors = OpenFile(FileDescriptor(owning: copy))
         var cause: String?
         if case .restart(let exit) = reason { cause = "\(exit.process) died: \(exit.description)" }
-        let variables = WorkerSeat.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)
+        let variables = WorkerEnvironment.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)
         let environment = settings.environment.merging(variables) { $1 }
         let process = try OwnProgram.start(
             arguments: settings.arguments, environment: environment, errors: writing, keeping: [other, laterErrors])
-        return (process, Seat(channel: ProcessChannel(own), errors: reading))
+        return (process, WorkerHandle(channel: ProcessChannel(own), errors: reading))
     }
 
     /// The messages for a new worker. After a crash they contain the previous configuration, because the files may be half edited.
     private func inheritance() throws(SystemError) -> [ProcessMessage] {
-        let state = if let state = memory.state { state } else { try MemoryFile.holding([], name: "tsukada state") }
+        let state = if let state = memory.state { state } else { try MemoryFile.containing([], name: "tsukada state") }
         var messages = ProcessMessage.passing(memory.sockets)
         if let configuration = memory.configuration { messages.insert(.configuration(configuration), at: 0) }
         return messages + [roster.serving == nil ? .lastState(state) : .state(state)]
     }
 
-    private func requestState(_ process: Int32, _ seat: Seat) {
-        guard (try? seat.channel.send(.report)) != nil else { return }
+    private func requestState(_ process: Int32, _ handle: WorkerHandle) {
+        guard (try? handle.channel.send(.report)) != nil else { return }
         let deadline = MonotonicClock.now().advanced(by: Self.reportTimeout)
-        while let message = seat.channel.next(until: deadline) {
-            receive(message, from: process, seat)
+        while let message = handle.channel.next(until: deadline) {
+            receive(message, from: process, handle)
             if case .state = message { return }
         }
     }
 
-    private func receive(_ message: ProcessMessage?, from process: Int32, _ seat: Seat) {
+    private func receive(_ message: ProcessMessage?, from process: Int32, _ handle: WorkerHandle) {
         guard let message, let worker = roster.workers.first(where: { $0.process == process }) else { return }
-        roster.heard(process)
-        switch seat.conversation.hear(WorkerConversation.Word(message), stage: worker.stage) {
-        case .keep: keep(message, in: &seat.memory)
+        roster.recordSignOfLife(process)
+        switch handle.protocolState.judge(WorkerProtocol.Message(message), stage: worker.stage) {
+        case .keep: keep(message, in: &handle.memory)
         case .remember: keep(message, in: &memory)
         case .serve:
-            memory = seat.memory
-            seat.memory = Memory()
-            relayMessages(of: seat)
-            seat.isStarting = false
+            memory = handle.memory
+            handle.memory = Memory()
+            relayMessages(of: handle)
+            handle.isStarting = false
             carryOut(roster.ready(process))
-        case .passOn: if let serving = roster.serving { try? seats[serving.process]?.channel.send(message) }
+        case .passOn: if let serving = roster.serving { try? handles[serving.process]?.channel.send(message) }
         case .leave:
-            notifier.tell(.stopping, status: "draining")
+            notifier.notify(.stopping, status: "draining")
             releaseSockets()
             roster.leave()
         case .ignore: break
         case .breach(let cause):
-            seat.channel.stopWatching()
+            handle.channel.stopWatching()
             carryOut(roster.breached(process, cause))
         }
     }
@@ -288,21 +288,21 @@ final class Master {
     private func forwardLastState() {
         guard let state = memory.state else { return }
         for worker in roster.workers where worker.stage != .serving && worker.stage != .leaving {
-            try? seats[worker.process]?.channel.send(.lastState(state))
+            try? handles[worker.process]?.channel.send(.lastState(state))
         }
     }
 
     /// Relays a worker's messages to the terminal. Those before it serves are also kept for the client that requested its start.
-    private func relayMessages(of seat: Seat) {
+    private func relayMessages(of handle: WorkerHandle) {
         var buffer = [UInt8](repeating: 0, count: 4096)
         for _ in 0..<Self.messagesPerTurn / buffer.count {
-            let count = read(seat.errors.raw, &buffer, buffer.count)
+            let count = read(handle.errors.raw, &buffer, buffer.count)
             guard count > 0 else {
-                if count == 0 || errno != EAGAIN { reactor.unwatch(seat.errors.raw) }
+                if count == 0 || errno != EAGAIN { reactor.unwatch(handle.errors.raw) }
                 return
             }
             let text = String(decoding: buffer[..<count], as: UTF8.self)
-            if seat.isStarting { remember(text) }
+            if handle.isStarting { remember(text) }
             Terminal.warn(text)
         }
     }
@@ -311,21 +311,21 @@ final class Master {
         if startMessages.utf8.count < Self.messagesMax { startMessages += text }
     }
 
-    private func forget(_ seat: Seat) {
-        relayMessages(of: seat)
-        seat.channel.stopWatching()
-        reactor.unwatch(seat.errors.raw)
+    private func forget(_ handle: WorkerHandle) {
+        relayMessages(of: handle)
+        handle.channel.stopWatching()
+        reactor.unwatch(handle.errors.raw)
     }
 
     /// Polls the workers. The roster counts polls, so a late poll counts once.
-    private func look() {
-        for seat in seats.values { seat.conversation.look() }
-        carryOut(roster.look())
-        reactor.setTimer(at: reactor.now.advanced(by: WorkerRoster.pollInterval)) { [unowned self] in look() }
+    private func poll() {
+        for handle in handles.values { handle.protocolState.resetCount() }
+        carryOut(roster.poll())
+        reactor.setTimer(at: reactor.now.advanced(by: WorkerRoster.pollInterval)) { [unowned self] in poll() }
     }
 
     private func watchdog(every interval: Duration) {
-        notifier.tell(.watchdog)
+        notifier.notify(.watchdog)
         reactor.setTimer(at: reactor.now.advanced(by: interval)) { [unowned self] in watchdog(every: interval) }
     }
 }

@@ -101,9 +101,9 @@ final class ProcessChannel {
         try DescriptorPassing.send(parts.byte, parts.files, over: file.raw)
     }
 
-    /// Sends messages in order, and waits for the peer to read them, at most `patience` in all.
-    func send(_ messages: [ProcessMessage], patience: Duration) throws(SystemError) {
-        let deadline = MonotonicClock.now().advanced(by: patience)
+    /// Sends messages in order, and waits for the peer to read them, at most `timeout` in all.
+    func send(_ messages: [ProcessMessage], timeout: Duration) throws(SystemError) {
+        let deadline = MonotonicClock.now().advanced(by: timeout)
         for message in messages {
             while true {
                 do throws(SystemError) {
@@ -120,9 +120,9 @@ final class ProcessChannel {
     func next(until deadline: Instant) -> ProcessMessage? {
         while MonotonicClock.now() < deadline {
             switch try? DescriptorPassing.receive(over: file.raw) {
-            case .came(let passed)?: return ProcessMessage(passed)
+            case .received(let passed)?: return ProcessMessage(passed)
             case .nothing?: guard wait(for: Int16(POLLIN), until: deadline) else { return nil }
-            case .ended?, nil: return nil
+            case .closed?, nil: return nil
             }
         }
         return nil
@@ -135,9 +135,9 @@ final class ProcessChannel {
             for _ in 0..<Self.messagesPerTurn where watching != nil {
                 switch try? DescriptorPassing.receive(over: file.raw) {
                 case .nothing?: return
-                case .came(let passed)?:
+                case .received(let passed)?:
                     if let message = ProcessMessage(passed) { handler(message) } else { fallthrough }
-                case .ended?, nil:
+                case .closed?, nil:
                     stopWatching()
                     handler(nil)
                 }

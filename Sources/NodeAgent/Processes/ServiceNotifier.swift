@@ -7,7 +7,7 @@ import Wire
 /// - SeeAlso: sd_notify(3).
 struct ServiceNotifier {
     /// A notification.
-    enum Word: Equatable {
+    enum State: Equatable {
         /// The service serves.
         case ready
         /// The service reloads its configuration.
@@ -44,11 +44,11 @@ struct ServiceNotifier {
         return text.hasPrefix("@") ? .unix("\0" + text.dropFirst()) : nil
     }
 
-    /// Sends `word` with a status line for people. A failed notification is not repeated.
-    func tell(_ word: Word, status: String? = nil) {
+    /// Sends `state` with a status line for people. A failed notification is not repeated.
+    func notify(_ state: State, status: String? = nil) {
         guard let address else { return }
         var text =
-            switch word {
+            switch state {
             case .ready: "READY=1\n"
             case .reloading: "RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.now().nanoseconds / 1000)\n"
             case .stopping: "STOPPING=1\n"

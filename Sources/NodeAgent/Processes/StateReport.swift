@@ -40,7 +40,7 @@ struct StateReport {
     }
 
     /// Adds the counters of a predecessor.
-    func count(_ counters: [AgentState.CounterKey: [UInt64]]) {
+    func addCounters(_ counters: [AgentState.CounterKey: [UInt64]]) {
         for (index, backend) in state.backends.enumerated() {
             state.inherited.backends[index].pointee.add(counters[.init(kind: .backend, name: backend.name)] ?? [])
             for (place, server) in backend.servers.enumerated() {

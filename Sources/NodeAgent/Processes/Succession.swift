@@ -16,7 +16,7 @@ final class Succession {
     }
 
     /// How long the other end may take to read messages.
-    private static let patience = Duration.seconds(2)
+    private static let timeout = Duration.seconds(2)
     /// How long a successor may take until it serves once it has the sockets. A master allows its workers the same time.
     static let takeoverTimeout = Duration.seconds(60)
     /// The longest reason for a failed reload, in bytes.
@@ -51,10 +51,10 @@ final class Succession {
         case (.lastState(let file)?, .master), (.lastState(let file)?, .predecessor): control.inherit(Inheritance.state(in: file))
         case (.report?, .master): push()
         case (.takenOver?, .master), (.takenOver?, .successor):
-            settle()
+            releasePlace()
             control.process.supersede { [weak self] in self?.sendFinalState() }
         case (.replaced?, .master):
-            settle()
+            releasePlace()
             control.process.supersede { [weak self, process = control.process] in
                 self?.sendFinalState()
                 process.end()
@@ -64,7 +64,7 @@ final class Succession {
             let reason = (try? MemoryFile.bytes(of: file, bytesMax: Self.reasonBytesMax)) ?? []
             control.log.write(.error, "Reload failed: \(String(decoding: reason, as: UTF8.self))")
         case (nil, _):
-            settle()
+            releasePlace()
             isOver = true
             ended()
         case (.some, _): break
@@ -72,39 +72,39 @@ final class Succession {
     }
 
     /// Releases the successor's place and timer: it serves, or is gone.
-    private func settle() {
+    private func releasePlace() {
         if let takeoverTimer { control.reactor.cancel(takeoverTimer) }
         (takeoverTimer, place) = (nil, nil)
     }
 
     /// Sends the master this worker's state, and that it serves.
     func report() throws(SystemError) {
-        try channel.send([.state(try encodedState()), .ready], patience: Self.patience)
+        try channel.send([.state(try encodedState()), .ready], timeout: Self.timeout)
     }
 
-    /// Sends a successor all sockets and this process's state. The successor keeps `place` until it serves, and must serve within `patience`.
-    func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
+    /// Sends a successor all sockets and this process's state. The successor keeps `place` until it serves, and must serve within `timeout`.
+    func handOver(sockets: [OpenFile], _ place: RuntimePlace, within timeout: Duration) throws(SystemError) {
         let state = ProcessMessage.state(try encodedState())
-        try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
+        try channel.send(ProcessMessage.passing(sockets) + [state], timeout: Self.timeout)
         self.place = place
-        takeoverTimer = control.reactor.setTimer(at: control.reactor.now.advanced(by: patience)) { [weak self] in
+        takeoverTimer = control.reactor.setTimer(at: control.reactor.now.advanced(by: timeout)) { [weak self] in
             guard let self else { return }
             takeoverTimer = nil
             control.log.write(
                 .warning,
-                "Takeover failed: the new process was not ready within \(patience.wholeMilliseconds / 1_000)s; its connection is closed.")
+                "Takeover failed: the new process was not ready within \(timeout.wholeMilliseconds / 1_000)s; its connection is closed.")
             channel.stopWatching()
             receive(nil)
         }
     }
 
     /// Notifies the predecessor that this process serves in its place.
-    func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
+    func takeOver() throws(SystemError) { try channel.send([.takenOver], timeout: Self.timeout) }
 
     /// This process's state, composed at once.
     private func encodedState() throws(SystemError) -> OpenFile { try Self.file(control.process.stateText().whole()) }
 
-    private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
+    private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.containing(Array(text.utf8), name: "tsukada state") }
 
     /// Sends the master this process's state, composed over the next rounds: a worker that is started after a crash begins with it. A master that reads too
     /// slowly misses this state and gets the next.
@@ -165,12 +165,12 @@ final class Succession {
     /// Notifies the master that the node drains, so that it starts no other worker.
     func reportDraining() {
         guard other == .master else { return }
-        try? channel.send([.leaving], patience: Self.patience)
+        try? channel.send([.leaving], timeout: Self.timeout)
     }
 
     private func sendFinalState() {
         pending = nil
         guard !isOver, let file = try? encodedState() else { return }
-        try? channel.send([.lastState(file)], patience: Self.patience)
+        try? channel.send([.lastState(file)], timeout: Self.timeout)
     }
 }

@@ -12,7 +12,7 @@ protocol SucceedingProcess: AnyObject {
     /// The state for a successor.
     func stateText() -> AnswerText
     /// Adds the counters of a predecessor.
-    func count(_ counters: [AgentState.CounterKey: [UInt64]])
+    func addCounters(_ counters: [AgentState.CounterKey: [UInt64]])
     /// Uses the predecessor's knowledge of the cluster.
     func restoreGossip(of state: AgentState)
     /// Starts the gossip, unless it runs. No other process gossips for the node at this time.
@@ -60,7 +60,7 @@ final class SuccessionControl {
                 try succession.takeOver()
             }
         }
-        guard !inheritance.isAlone else { return inherit(nil) }
+        guard !inheritance.isOnlyProcess else { return inherit(nil) }
         reactor.setTimer(at: reactor.now.advanced(by: Self.lastStateTimeout)) { [unowned self] in inherit(nil) }
     }
 
@@ -70,7 +70,7 @@ final class SuccessionControl {
     func inherit(_ last: AgentState?) {
         if let state = last ?? inherited, inherited != nil {
             inherited = nil
-            process.count(state.counters)
+            process.addCounters(state.counters)
             process.restoreGossip(of: state)
         }
         process.startGossip()
@@ -78,14 +78,14 @@ final class SuccessionControl {
     }
 
     /// Hands a successor everything that it needs, and waits until it serves. Until then its connection counts towards `stats maxconn`.
-    func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverTimeout) {
+    func handOver(to file: OpenFile, _ place: RuntimePlace, within timeout: Duration = Succession.takeoverTimeout) {
         let subject = LogSubject(kind: "hand-over", about: "")
         guard !process.isEnding else { return log.write(.warning, "Sockets not handed over: this process is draining.", about: subject) }
         do throws(SystemError) {
             let succession = try Succession(ProcessChannel(file), to: .successor, of: self) { [unowned self] in
                 successions.removeAll { $0.isOver }
             }
-            try succession.handOver(sockets: process.exposedSockets, place, within: patience)
+            try succession.handOver(sockets: process.exposedSockets, place, within: timeout)
             successions.append(succession)
         } catch {
             log.write(.warning, "Sockets not handed over: \(error).", about: subject)

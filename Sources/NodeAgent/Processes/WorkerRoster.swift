@@ -62,13 +62,13 @@ struct WorkerRoster {
         /// A reload has ended. True if a new worker serves.
         case reloaded(Bool)
         /// Report to the operator.
-        case tell(DiagnosticSeverity, String)
+        case report(DiagnosticSeverity, String)
         /// End the master.
         case exit(Int32)
     }
 
     /// The death of a worker that has served this long does not count as a repeated failure.
-    static let goodService = Duration.seconds(1)
+    static let stableServiceTime = Duration.seconds(1)
     /// The interval between two polls of the workers, which send signs of life at least as often.
     static let pollInterval = Duration.seconds(1)
     /// A worker is killed after this many polls without a message. Polls are counted instead of time: if the whole machine was suspended, the master did not
@@ -120,19 +120,19 @@ struct WorkerRoster {
         case .first: effects.append(.serving)
         case .reload:
             for other in workers.indices where other != index { workers[other].reloads += 1 }
-            effects += [.tell(.notice, "reloaded: worker \(process) \(event)"), .reloaded(true)]
+            effects += [.report(.notice, "reloaded: worker \(process) \(event)"), .reloaded(true)]
         case .restart: break
         }
         return effects + nextReload()
     }
 
     /// Records a message of a worker.
-    mutating func heard(_ process: Int32) {
+    mutating func recordSignOfLife(_ process: Int32) {
         if let index = workers.firstIndex(where: { $0.process == process }) { workers[index].silentPolls = 0 }
     }
 
     /// Polls the workers for silence. Starting workers have their own time limit.
-    mutating func look() -> [Effect] {
+    mutating func poll() -> [Effect] {
         var effects: [Effect] = []
         for index in workers.indices where workers[index].stage == .serving || workers[index].stage == .leaving {
             workers[index].silentPolls += 1
@@ -151,7 +151,7 @@ struct WorkerRoster {
     private mutating func kill(_ index: Int, _ cause: String, _ guess: String) -> [Effect] {
         workers[index].causeOfDeath = cause
         let process = workers[index].process
-        return [.tell(.alert, "killing worker \(process): \(cause); \(guess)"), .signal(SIGKILL, to: process)]
+        return [.report(.alert, "killing worker \(process): \(cause); \(guess)"), .signal(SIGKILL, to: process)]
     }
 
     /// Handles the end of a worker.
@@ -163,19 +163,19 @@ struct WorkerRoster {
         if isStopping { return workers.isEmpty ? [.exit(0)] : [] }
         switch worker.stage {
         case .leaving:
-            return exit.code == 0 ? [] : [.tell(.warning, "old worker \(worker.process) died: \(exit.description); its sessions are lost")]
+            return exit.code == 0 ? [] : [.report(.warning, "old worker \(worker.process) died: \(exit.description); its sessions are lost")]
         case .starting(let reason):
             let rest = serving.map { "; worker \($0.process) keeps serving" } ?? ""
-            return [.tell(.warning, "new worker \(worker.process) \(Self.verb(exit)) before it was ready\(rest)")]
+            return [.report(.warning, "new worker \(worker.process) \(Self.verb(exit)) before it was ready\(rest)")]
                 + failed(reason, code: exit.code ?? 1, now: now)
         case .serving where exit.code == 0:
             // An operator has stopped the worker, which means to stop the node.
             isStopping = true
             return workers.isEmpty ? [.exit(0)] : []
         case .serving:
-            if worker.startedAt.duration(to: now) >= Self.goodService { consecutiveDeaths = 0 }
+            if worker.startedAt.duration(to: now) >= Self.stableServiceTime { consecutiveDeaths = 0 }
             lastDeath = exit
-            let alert = Effect.tell(.alert, "worker \(worker.process) died: \(exit.description); its sessions are lost, a new worker takes its place")
+            let alert = Effect.report(.alert, "worker \(worker.process) died: \(exit.description); its sessions are lost, a new worker takes its place")
             // A worker that already starts is replacement enough.
             return [alert] + (isStarting ? [] : restart(now: now))
         }

@@ -5,7 +5,7 @@ import Wire
 /// The receipt of a command `on cluster`: waits briefly for the live peers to acknowledge the command, then reports which have and which have not.
 struct ClusterReceipt: Equatable, Sendable {
     /// How long it waits for a live peer: several round trips and a lost datagram.
-    static let patience = Duration.milliseconds(200)
+    static let timeout = Duration.milliseconds(200)
     /// The interval at which it checks the receipts.
     static let pause = Duration.milliseconds(5)
 
@@ -19,7 +19,7 @@ struct ClusterReceipt: Equatable, Sendable {
     init(revision: UInt64, isExplicit: Bool = true, now: Instant) {
         self.revision = revision
         self.isExplicit = isExplicit
-        deadline = now.advanced(by: Self.patience)
+        deadline = now.advanced(by: Self.timeout)
     }
 
     /// The answer; `nil` while a live peer may still acknowledge.
@@ -62,10 +62,10 @@ final class ReceiptWait {
     }
 
     /// Answers now, or schedules the next check.
-    func look() {
+    func poll() {
         timer = nil
         if let text = receipt.answer(peers(), now: reactor.now) { return answer(text) }
-        timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterReceipt.pause)) { self.look() }
+        timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterReceipt.pause)) { self.poll() }
     }
 
     /// Stops checking: the answer is not needed.

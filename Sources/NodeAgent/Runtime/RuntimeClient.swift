@@ -23,7 +23,7 @@ struct RuntimeClient {
     /// The time after which `tell` gives the user the reason for the wait.
     var quietMax = Duration.seconds(1)
     /// Writes a line to the user.
-    var tell: (String) -> Void = { Terminal.tell(.notice, $0) }
+    var report: (String) -> Void = { Terminal.report(.notice, $0) }
 
     /// A client for the node of a configuration: uses the first `stats socket` that is a path and has level admin.
     static func administrator(of configuration: AgentConfiguration) throws(StartError) -> RuntimeClient {
@@ -43,14 +43,14 @@ struct RuntimeClient {
     /// Sends `command`, without its line feed, and waits for the answer.
     func ask(_ command: String) -> RuntimeAnswer {
         do throws(SystemError) {
-            return .text(try converse(Array((command + "\n").utf8)))
+            return .text(try exchange(Array((command + "\n").utf8)))
         } catch {
             let isAbsent = error.call == "connect" && (error.isMissing || error.code == ECONNREFUSED)
             return isAbsent ? .notRunning(error) : .failed(error)
         }
     }
 
-    private func converse(_ command: [UInt8]) throws(SystemError) -> String {
+    private func exchange(_ command: [UInt8]) throws(SystemError) -> String {
         let start = MonotonicClock.now()
         let deadline = start.advanced(by: timeout)
         let address = SocketAddress.unix(path)
@@ -65,7 +65,7 @@ struct RuntimeClient {
         var answer: [UInt8] = []
         if try !isReady(file.raw, Int16(POLLIN), until: min(deadline, start.advanced(by: quietMax))) {
             let limit = "waiting up to \(timeout.wholeMilliseconds / 1_000)s"
-            tell("the node at \(path) has not answered yet: all its runtime connections are in use ('stats maxconn'), or it is busy; \(limit)")
+            report("the node at \(path) has not answered yet: all its runtime connections are in use ('stats maxconn'), or it is busy; \(limit)")
         }
         while answer.count <= Self.answerBytesMax {
             try wait(file.raw, Int16(POLLIN), until: deadline)

@@ -11,7 +11,7 @@ struct RuntimeCall {
     func argument(_ index: Int) -> String { arguments.indices.contains(index) ? arguments[index] : "" }
 
     /// The nodes that the command is for, according to the words from the `index`th on.
-    func reach(from index: Int) throws(RuntimeTargetError) -> RuntimeReach { try RuntimeReach.parse(arguments.dropFirst(index)) }
+    func scope(from index: Int) throws(RuntimeTargetError) -> CommandScope { try CommandScope.parse(arguments.dropFirst(index)) }
 }
 
 /// One runtime command: an element of the table behind lookup, levels and help.

@@ -155,7 +155,7 @@ final class RuntimeConnection {
     // MARK: Turns
 
     /// Gives the connection a place, so that its waiting lines are answered.
-    func takePlace() {
+    func assignPlace() {
         hasPlace = true
         if isWaitingForTurn { handlers.requestTurn(self) }
     }
@@ -204,7 +204,7 @@ final class RuntimeConnection {
     private func compose(_ next: @escaping Composer) {
         switch next(&session) {
         case nil: finishAnswer([])
-        case .bytes(let piece)?: say(piece)
+        case .bytes(let piece)?: sendPiece(piece)
         case .later(let begin)?:
             answer = .later(next, cancel: {})
             let cancel = begin { [weak self] in self?.receiveDeferred($0) }
@@ -213,7 +213,7 @@ final class RuntimeConnection {
         }
     }
 
-    private func say(_ piece: [UInt8]) {
+    private func sendPiece(_ piece: [UInt8]) {
         answerBytes += piece.count
         if answerBytes <= RuntimeServer.outputBytesMax {
             output = piece

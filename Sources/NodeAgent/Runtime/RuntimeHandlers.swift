@@ -25,7 +25,7 @@ extension RuntimeCommand {
     /// Answers `disable server b/s` and `enable server b/s`. Mistakes in the words are reported before unknown names.
     static func setState(_ state: AdministrativeState, _ call: RuntimeCall) -> AnswerText {
         do throws(RuntimeTargetError) {
-            let (name, reach) = (try serverName(call), try call.reach(from: 1))
+            let (name, reach) = (try serverName(call), try call.scope(from: 1))
             return try call.target.setState(state, of: try call.target.server(name), reach)
         } catch {
             return AnswerText(error.text + "\n")
@@ -40,7 +40,7 @@ extension RuntimeCommand {
                 guard let state = AdministrativeState(rawValue: call.argument(2)) else {
                     throw .refused("'set server <srv> state' expects 'ready', 'drain' and 'maint'.")
                 }
-                return try call.target.setState(state, of: server, try call.reach(from: 3))
+                return try call.target.setState(state, of: server, try call.scope(from: 3))
             case "weight":
                 return try setWeight(call, of: server, to: call.argument(2), reachFrom: 3)
             case let word where serverOptions.contains(word):
@@ -58,7 +58,7 @@ extension RuntimeCommand {
     /// Sets a weight from `N` (0 to 256) or `N%` (of the configured weight).
     static func setWeight(_ call: RuntimeCall, of server: ServerReference, to text: String, reachFrom index: Int) throws(RuntimeTargetError) -> AnswerText {
         let weight = try weight(text, initial: call.target.weight(of: server).initial)
-        return try call.target.setWeight(weight, of: server, try call.reach(from: index))
+        return try call.target.setWeight(weight, of: server, try call.scope(from: index))
     }
 
     /// Parses a weight. The relative form is at most 256, as in HAProxy, but gives 0 only for `0%`, so that a small share of a small weight does not take a

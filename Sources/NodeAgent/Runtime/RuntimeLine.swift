@@ -70,11 +70,11 @@ struct RuntimeLine {
     private static func unknown(_ words: [String], level: StatsSocketSettings.Level) -> String {
         let likely = RuntimeCommand.nearest(to: words, level: level)
         let echo = (likely.first.map { Array(words.prefix($0.commonWords(with: words) + 1)) } ?? Array(words.prefix(1))).joined(separator: " ")
-        let said = String(String.UnicodeScalarView(echo.unicodeScalars.prefix(echoMax))).shown
+        let echoed = String(String.UnicodeScalarView(echo.unicodeScalars.prefix(echoMax))).shown
         guard !likely.isEmpty else {
-            return "Unknown command: '\(said)'. Please enter one of the following commands only:\n" + RuntimeCommand.list(RuntimeCommand.all, level: level)
+            return "Unknown command: '\(echoed)'. Please enter one of the following commands only:\n" + RuntimeCommand.list(RuntimeCommand.all, level: level)
         }
-        return "Unknown command: '\(said)', but maybe one of the following ones is a better match:\n" + RuntimeCommand.list(likely, level: level)
+        return "Unknown command: '\(echoed)', but maybe one of the following ones is a better match:\n" + RuntimeCommand.list(likely, level: level)
     }
 
     private static func text(of line: ArraySlice<UInt8>) -> String {

@@ -83,7 +83,7 @@ final class RuntimeServer {
             listeners.removeAll { $0.file === listener.file }
         }
         // A new process asks for the path here, however many clients are connected.
-        do throws(SystemError) { try watchListeners() } catch { rest() }
+        do throws(SystemError) { try watchListeners() } catch { pauseListeners() }
     }
 
     /// Closes every listener; connections continue.
@@ -133,7 +133,7 @@ final class RuntimeServer {
             }
             try watchListeners()
         } catch {
-            rest()
+            pauseListeners()
         }
     }
 
@@ -156,13 +156,13 @@ final class RuntimeServer {
         waiting.removeAll { $0 === connection }
         if placesTaken < connectionsMax, let first = waiting.first {
             waiting.removeFirst()
-            first.takePlace()
+            first.assignPlace()
         }
-        do throws(SystemError) { try watchListeners() } catch { rest() }
+        do throws(SystemError) { try watchListeners() } catch { pauseListeners() }
     }
 
     /// Stops accepting for a while.
-    private func rest() {
+    private func pauseListeners() {
         for index in listeners.indices where listeners[index].isWatched {
             reactor.unwatch(listeners[index].file.raw)
             listeners[index].isWatched = false
@@ -171,7 +171,7 @@ final class RuntimeServer {
         pause = reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in
             guard let self else { return }
             pause = nil
-            do throws(SystemError) { try watchListeners() } catch { rest() }
+            do throws(SystemError) { try watchListeners() } catch { pauseListeners() }
         }
     }
 

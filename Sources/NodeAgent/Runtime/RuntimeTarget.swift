@@ -7,9 +7,9 @@ protocol RuntimeTarget: AnyObject {
     /// The server that a command names. Each command calls this once.
     func server(_ name: ServerName) throws(RuntimeTargetError) -> ServerReference
     /// Sets the administrative state of a server, on this node or in the cluster.
-    func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
+    func setState(_ state: AdministrativeState, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText
     /// Sets a server's weight, 0 to 256, on this node or in the cluster.
-    func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
+    func setWeight(_ weight: Int, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText
     /// A server's weight now and in the configuration.
     func weight(of server: ServerReference) -> RuntimeWeight
     /// The report about the gossip; `nil` without a `gossip` section.

@@ -14,7 +14,7 @@ final class ServerControl {
         /// A server has changed, and the effects of the change have been carried out.
         case changed(ServerReference, from: ServerStatus, to: ServerStatus)
         /// An event for the gossip's core.
-        case news(GossipEvent)
+        case gossipEvent(GossipEvent)
         /// A group of changes to a backend is complete.
         case settled
     }
@@ -48,7 +48,7 @@ final class ServerControl {
     func apply(_ event: ServerRegistry.Event, to server: ServerReference) {
         let before = status(of: server)
         change(event, of: server)
-        for news in bridge?.events(of: server, from: before, to: status(of: server)) ?? [] { carryOut(.news(news)) }
+        for gossipEvent in bridge?.events(of: server, from: before, to: status(of: server)) ?? [] { carryOut(.gossipEvent(gossipEvent)) }
     }
 
     /// Applies an event that concerns this node only: the gossip does not get it.
@@ -78,18 +78,18 @@ final class ServerControl {
         let mayRefuse = backend.mayRefuse(backend.servers[server.server])
         let isInconclusive = bridge != nil && [.full, .ownFault].contains(finding) || mayRefuse && finding == .full
         apply(isInconclusive ? .checkInconclusive(result) : .checkFinished(result), to: server)
-        if let news = bridge?.observation(finding, result, of: server, status(of: server), lag: lag) { carryOut(.news(news)) }
+        if let gossipEvent = bridge?.observation(finding, result, of: server, status(of: server), lag: lag) { carryOut(.gossipEvent(gossipEvent)) }
     }
 
     /// Applies the failed connect of a session, the last of `count` consecutive ones.
-    func connectFailed(_ failure: ConnectFailure, inRow count: Int, of server: ServerReference) {
-        apply(.connectsFailed(inRow: count), to: server)
-        if let news = bridge?.observation(failure, of: server, status(of: server)) { carryOut(.news(news)) }
+    func connectFailed(_ failure: ConnectFailure, consecutive count: Int, of server: ServerReference) {
+        apply(.connectsFailed(consecutive: count), to: server)
+        if let gossipEvent = bridge?.observation(failure, of: server, status(of: server)) { carryOut(.gossipEvent(gossipEvent)) }
     }
 
     /// Ends a group of changes: the log and the load balancer may now learn the state of the backend.
-    func settle(_ backend: Int) {
-        for effect in registry.settle(backend, now: now()) { carryOut(.effect(effect, about: registry.backends[backend].name)) }
+    func endChanges(_ backend: Int) {
+        for effect in registry.updateBackend(backend, now: now()) { carryOut(.effect(effect, about: registry.backends[backend].name)) }
         carryOut(.settled)
     }
 
@@ -103,7 +103,7 @@ final class ServerControl {
         self.bridge = bridge
         for (id, server) in zip(bridge.plan.servers.map(\.id), bridge.plan.references) {
             // Read the status again for each fact, because an earlier fact may have changed it.
-            for fact in GossipBridge.Fact.allCases { carryOut(.news(bridge.event(fact, of: id, status(of: server)))) }
+            for fact in GossipBridge.Fact.allCases { carryOut(.gossipEvent(bridge.event(fact, of: id, status(of: server)))) }
         }
     }
 
@@ -114,17 +114,17 @@ final class ServerControl {
     ///
     /// - Parameter failingPeers: the peers that currently report the server as failing.
     func verdictChanged(_ verdict: ServerVerdict, on id: ServerID, failingPeers: @autoclosure () -> [String]) {
-        follow(bridge?.orders(verdict, on: id, failingPeers: failingPeers()))
+        execute(bridge?.orders(verdict, on: id, failingPeers: failingPeers()))
     }
 
     /// Applies an operator's command for the cluster, given on any node, or its expiry.
     ///
     /// - Parameter author: the operator, for the log.
     func administered(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) {
-        follow(bridge?.orders(state, weight: weight, on: id, by: author))
+        execute(bridge?.orders(state, weight: weight, on: id, by: author))
     }
 
-    private func follow(_ orders: GossipBridge.Orders?) {
+    private func execute(_ orders: GossipBridge.Orders?) {
         guard let orders else { return }
         for event in orders.events { apply(event, to: orders.server) }
     }

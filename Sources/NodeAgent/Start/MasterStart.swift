@@ -32,7 +32,7 @@ struct MasterStart {
         let settings = Master.Settings(
             arguments: CommandLine.arguments, environment: environment, sockets: sockets, drainsOnTerm: global.drainsOnTerm
         ) { [options] in
-            do throws(StartError) { try pidFile?.write() } catch { Terminal.tell(.warning, error.description, patience: .none) }
+            do throws(StartError) { try pidFile?.write() } catch { Terminal.report(.warning, error.description, timeout: .none) }
             started()
             options.stopReplacedProcesses()
         }

@@ -18,12 +18,12 @@ struct StartDatabases {
     /// servers are checked as without a section, and keep their state.
     ///
     /// - Parameter tell: receives the error of each section.
-    func openForRestart(_ backends: [Backend], tell: (String) -> Void) -> [DatabaseAccess?] {
+    func openForRestart(_ backends: [Backend], report: (String) -> Void) -> [DatabaseAccess?] {
         backends.map { backend in
             do throws(StartError) {
                 return try access(backend)
             } catch {
-                tell("\(error); until the next reload its servers keep their state and get no database checks")
+                report("\(error); until the next reload its servers keep their state and get no database checks")
                 return nil
             }
         }

@@ -47,7 +47,7 @@ struct StartGossip {
     func check(node: String, owner: FileOwner) throws(StartError) {
         _ = try ring()
         if let path = section.stateDirectory { _ = try StateFolder(path, owner: owner) }
-        do throws(StartError) { _ = try section.node(named: node) } catch { Terminal.tell(.warning, error.description) }
+        do throws(StartError) { _ = try section.node(named: node) } catch { Terminal.report(.warning, error.description) }
     }
 
     private func ring() throws(StartError) -> KeyRing {

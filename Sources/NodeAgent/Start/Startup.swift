@@ -15,7 +15,7 @@ struct Startup {
         do throws(CommandLineError) {
             options = try CommandLineOptions.parse(arguments)
         } catch {
-            Terminal.tell(.alert, "\(error)")
+            Terminal.report(.alert, "\(error)")
             Terminal.warn(CommandLineText.usage(of: arguments.first))
             return ExitCode.failure
         }
@@ -38,7 +38,7 @@ struct Startup {
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
             } catch {
-                Terminal.tell(.alert, error.description)
+                Terminal.report(.alert, error.description)
                 return ExitCode.failure
             }
         }
@@ -46,33 +46,33 @@ struct Startup {
 
     private func start() throws(StartError) -> Int32 {
         var environment = environment
-        let seat = WorkerSeat(environment: &environment)
-        let inherited = if let seat { try Inheritance(from: seat.channel) } else { Inheritance?.none }
+        let workerEnvironment = WorkerEnvironment(environment: &environment)
+        let inherited = if let workerEnvironment { try Inheritance(from: workerEnvironment.channel) } else { Inheritance?.none }
         // The replacement of a dead worker uses the files that the dead worker has read.
-        let files = if let kept = inherited?.configuration, seat?.causeOfDeath != nil { kept.files } else { try load() }
+        let files = if let kept = inherited?.configuration, workerEnvironment?.causeOfDeath != nil { kept.files } else { try load() }
         guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
         addSystemNameservers(to: &configuration)
         let isMaster = options.isMaster || configuration.global.isMaster
-        if seat == nil, let socket = options.masterSocket {
+        if workerEnvironment == nil, let socket = options.masterSocket {
             try MasterSocket(socket).check(beside: configuration.global)
             if !isMaster, !options.isQuiet {
-                Terminal.tell(.warning, "-S \(socket) has no effect without a master: add '-W' or '-Ws', or write 'master-worker' in 'global'")
+                Terminal.report(.warning, "-S \(socket) has no effect without a master: add '-W' or '-Ws', or write 'master-worker' in 'global'")
             }
         }
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
             try checkEnvironment(configuration)
             if !options.isQuiet {
-                if !listens { Terminal.tell(.warning, "no proxy has a 'bind': a start would fail") }
-                for warning in StartFolders(configuration, pidFile: options.pidFile).missing { Terminal.tell(.warning, warning) }
-                for diagnostic in ConfigurationAdvice(configuration).diagnostics { Terminal.tell(diagnostic.severity, diagnostic.description) }
+                if !listens { Terminal.report(.warning, "no proxy has a 'bind': a start would fail") }
+                for warning in StartFolders(configuration, pidFile: options.pidFile).missing { Terminal.report(.warning, warning) }
+                for diagnostic in ConfigurationAdvice(configuration).diagnostics { Terminal.report(diagnostic.severity, diagnostic.description) }
             }
             Terminal.print(options.validText)
             return ExitCode.success
         }
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
-        guard let seat else {
+        guard let workerEnvironment else {
             if isMaster {
                 return try MasterStart(options: options, environment: environment).run(configuration.global)
             }
@@ -80,9 +80,9 @@ struct Startup {
                 if let path = options.predecessorSocket { try Inheritance(fromRuntimeSocket: path, environment: environment) } else {
                     Inheritance(environment: environment)
                 }
-            return try serve(configuration, files, inheritance, seat: nil)
+            return try serve(configuration, files, inheritance, workerEnvironment: nil)
         }
-        return try serve(configuration, files, inherited ?? Inheritance(environment: environment), seat: seat)
+        return try serve(configuration, files, inherited ?? Inheritance(environment: environment), workerEnvironment: workerEnvironment)
     }
 
     private func load() throws(StartError) -> [(name: String, bytes: [UInt8])] {
@@ -97,10 +97,10 @@ struct Startup {
         for diagnostic in diagnostics {
             let isAlert = diagnostic.severity == .alert
             if isAlert { alerts += 1 }
-            if isAlert || !options.isQuiet { Terminal.tell(diagnostic.severity, diagnostic.description) }
+            if isAlert || !options.isQuiet { Terminal.report(diagnostic.severity, diagnostic.description) }
         }
         guard alerts > 0 else { return configuration }
-        Terminal.tell(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: not started")
+        Terminal.report(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: not started")
         return nil
     }
 
@@ -114,23 +114,23 @@ struct Startup {
     }
 
     private func serve(
-        _ configuration: AgentConfiguration, _ files: [(name: String, bytes: [UInt8])], _ inheritance: Inheritance, seat: WorkerSeat?
+        _ configuration: AgentConfiguration, _ files: [(name: String, bytes: [UInt8])], _ inheritance: Inheritance, workerEnvironment: WorkerEnvironment?
     ) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
-        var opened = try open(configuration, accounts, privileges, inheritance, isRestart: seat?.causeOfDeath != nil)
+        var opened = try open(configuration, accounts, privileges, inheritance, isRestart: workerEnvironment?.causeOfDeath != nil)
         opened.resources.configurationFiles = files
         opened.resources.logsToTerminal = !runsAsDaemon && !options.isQuiet
-        if let seat {
+        if let workerEnvironment {
             let snapshot = ConfigurationSnapshot(files: files, names: opened.names.answers)
             try StartError.wrapping("cannot report to the master: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
-                try seat.announce(sockets, snapshot)
+                try workerEnvironment.announce(sockets, snapshot)
             }
-            let cause = seat.causeOfDeath
+            let cause = workerEnvironment.causeOfDeath
             let null = try StartError.wrapping("cannot run in the background: ") { () throws(SystemError) in runsAsDaemon ? try NullDevice() : nil }
-            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { seat.redirectErrors(orTo: null) }
+            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { workerEnvironment.redirectErrors(orTo: null) }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {
@@ -162,7 +162,7 @@ struct Startup {
     ) throws(StartError) -> Opened {
         var configuration = configuration
         let lookup = NameLookup()
-        let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { Terminal.tell($0, $1) }
+        let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { Terminal.report($0, $1) }
         let node = configuration.global.node ?? HostName.current()
         let kept = try StartAddresses(configuration, node: node, owner: privileges.owner)
         let memory = NameResolution.Memory(
@@ -171,10 +171,10 @@ struct Startup {
         let own = try? configuration.gossip?.node(named: node)
         // Names are resolved before a port is open, so that no client waits for a nameserver. A process that takes over already has open ports, and learns the
         // servers' addresses from the state, which it reads later.
-        if inheritance.isAlone, !isRestart { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
+        if inheritance.isOnlyProcess, !isRestart { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for (path, error) in logPlan.connect(root: privileges.directory) {
-            Terminal.tell(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
+            Terminal.report(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
         }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration, threads: threads, inherited: inheritance.sockets.streamsCount)
@@ -188,7 +188,7 @@ struct Startup {
         let secrets = StartDatabases(owner: privileges.owner)
         let databases =
             isRestart
-            ? secrets.openForRestart(configuration.backends) { Terminal.tell(.alert, $0) } : try secrets.open(configuration.backends)
+            ? secrets.openForRestart(configuration.backends) { Terminal.report(.alert, $0) } : try secrets.open(configuration.backends)
         var gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
                 try StartGossip(section, lookup: lookup).open(
@@ -218,7 +218,7 @@ struct Startup {
         var configuration = opened.resources.configuration
         opened.resources.addresses = try serverAddresses(&configuration, &opened.names)
         opened.resources.configuration = configuration
-        for warning in opened.names.warnings { Terminal.tell(.warning, warning) }
+        for warning in opened.names.warnings { Terminal.report(.warning, warning) }
         opened.kept.learn(opened.names.found)
         opened.resources.names = opened.names.answers
         opened.resources.servers = servers.merging(opened.names.unproven) { running, _ in running }
@@ -228,7 +228,7 @@ struct Startup {
         opened.resources.writers = inheritance.state.writers
         if let store = opened.resources.gossip?.store {
             let (memory, warning) = store.load()
-            if let warning { Terminal.tell(.warning, warning) }
+            if let warning { Terminal.report(.warning, warning) }
             if let memory { opened.resources.gossip?.memory = memory }
         }
         return opened.resources
@@ -262,7 +262,7 @@ struct Startup {
         if plan.socketsPerBind < threads {
             let wanted = needs.listeners(each: threads)
             let limit = "too many for the descriptor limit of \(plan.descriptors)"
-            Terminal.tell(
+            Terminal.report(
                 .warning,
                 "one listening socket per bind and thread needs \(wanted) sockets, \(limit): \(plan.listeners) are opened and shared by threads; "
                     + "\(remedy) to \(Limits.listenersShare * wanted) or lower nbthread")
@@ -270,9 +270,9 @@ struct Startup {
         if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
             let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes, needs: needs, socketsPerBind: plan.socketsPerBind)
             let rest = "but the limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy) or lower maxconn"
-            Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
+            Terminal.report(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
         } else if plan.sessionsMax < min(Limits.sessionsAdvised, global.connectionsMax ?? .max) {
-            Terminal.tell(.warning, "the descriptor limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy)")
+            Terminal.report(.warning, "the descriptor limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy)")
         }
         return plan
     }
@@ -289,20 +289,20 @@ struct Startup {
             try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? HostName.current(), owner: privileges.owner)
         }
         try StartAddresses.check(configuration, owner: privileges.owner)
-        var names = NameResolution(lookup: lookup, isTrial: true)
+        var names = NameResolution(lookup: lookup, checksOnly: true)
         names.ask(for: configuration, own: nil)
         _ = try serverAddresses(&configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for path in logPlan.missingPaths(root: privileges.directory) where !options.isQuiet {
-            Terminal.tell(.warning, "log: '\(path)' does not exist: start the syslog daemon, or write another target")
+            Terminal.report(.warning, "log: '\(path)' does not exist: start the syslog daemon, or write another target")
         }
         if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
         guard !options.isQuiet else { return }
-        for warning in sockets.names.warnings { Terminal.tell(.warning, warning) }
+        for warning in sockets.names.warnings { Terminal.report(.warning, warning) }
         if let threads = configuration.global.threads, threads > 1, !ListeningSockets.migratesConnections {
-            Terminal.tell(
+            Terminal.report(
                 .notice,
                 "nbthread \(threads): a reload with fewer threads keeps all listening sockets; "
                     + "set '\(ListeningSockets.migrationSetting)' to 1 so that it can close some"
@@ -319,7 +319,7 @@ struct Startup {
     }
 
     /// Performs the last steps before serving; those that need root come first.
-    private func settle(_ privileges: Privileges) throws(StartError) {
+    private func prepareToServe(_ privileges: Privileges) throws(StartError) {
         tzset()
         _ = WallTime.now().local  // reads the time zone's file, which is not visible after chroot
         try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
@@ -330,7 +330,7 @@ struct Startup {
         _ opened: consuming Opened, _ privileges: Privileges, _ inheritance: Inheritance, pidFile: PIDFile? = nil, causeOfDeath: String? = nil,
         isWorker: Bool = false, _ started: () -> Void
     ) throws(StartError) -> Int32 {
-        try settle(privileges)
+        try prepareToServe(privileges)
         var inheritance = inheritance
         let resources = try complete(consume opened, &inheritance)
         try pidFile?.write()
@@ -340,7 +340,7 @@ struct Startup {
             try agent.serve()
             try agent.successions.start(inheritance, isWorker: isWorker)
             if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
-            agent.lifecycle.begins(causeOfDeath != nil ? .restart : inheritance.isAlone ? .start : .reload)
+            agent.lifecycle.logBegin(causeOfDeath != nil ? .restart : inheritance.isOnlyProcess ? .start : .reload)
             started()
             if !isWorker { options.stopReplacedProcesses() }
             hardenProcess(agent)

@@ -34,7 +34,7 @@ final class AddressKeeper {
     /// - Parameters:
     ///   - now: the time on the clock of `known`.
     ///   - wall: the same time in seconds since 1970.
-    func look(_ known: [KnownName], now: Instant, wall: Int64) {
+    func update(_ known: [KnownName], now: Instant, wall: Int64) {
         for name in known {
             memory.learn(.init(name: name.name, time: wall - name.lastValid.duration(to: now).components.seconds, entries: name.entries))
         }

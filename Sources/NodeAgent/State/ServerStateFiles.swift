@@ -7,13 +7,13 @@ import Proxy
 /// The files are opened and read before chroot, but parsed only after privileges are dropped.
 struct ServerStateFiles {
     private let global: GlobalSettings
-    private let tell: (DiagnosticSeverity, String) -> Void
+    private let report: (DiagnosticSeverity, String) -> Void
     /// By file name as configured.
     private var contents: [String: [UInt8]] = [:]
 
     /// Reads the files that `backends` name; `tell` gets a sentence for each unusable one.
-    init(_ global: GlobalSettings, _ backends: [Backend], tell: @escaping (DiagnosticSeverity, String) -> Void) {
-        (self.global, self.tell) = (global, tell)
+    init(_ global: GlobalSettings, _ backends: [Backend], report: @escaping (DiagnosticSeverity, String) -> Void) {
+        (self.global, self.report) = (global, report)
         var seen: Set<String> = []
         for name in backends.compactMap(name) where seen.insert(name).inserted { contents[name] = read(path(name)) }
     }
@@ -45,7 +45,7 @@ struct ServerStateFiles {
         do throws(FileError) {
             return try Files.read(path, bytesMax: ServerStateText.bytesMax)
         } catch {
-            tell(error.isMissing ? .notice : .warning, "server state file '\(path)': \(error); servers start without saved state")
+            report(error.isMissing ? .notice : .warning, "server state file '\(path)': \(error); servers start without saved state")
             return nil
         }
     }
@@ -55,7 +55,7 @@ struct ServerStateFiles {
         do throws(ServerStateText.FormatError) {
             return try ServerStateText.read(bytes)
         } catch {
-            tell(.warning, "server state file '\(path(name))', \(error); servers start without saved state")
+            report(.warning, "server state file '\(path(name))', \(error); servers start without saved state")
             return [:]
         }
     }

@@ -25,7 +25,7 @@ final class StatisticsReader: StatisticsSource {
         /// Whether a stop has been requested and no frontend is open.
         var isStopping: () -> Bool = { false }
         /// Whether a check of this server is running.
-        var isCheckUnderWay: (ServerReference) -> Bool = { _ in false }
+        var isChecking: (ServerReference) -> Bool = { _ in false }
         /// The number of failed resolutions.
         var resolutionsFailed: () -> Int = { 0 }
     }
@@ -138,7 +138,7 @@ final class StatisticsReader: StatisticsSource {
         guard let settings = configuration.backends[reference.backend].servers[reference.server].check, let health = status.health else { return nil }
         var row = CheckStatistics()
         row.status = status.checkStatus
-        row.isRunning = sources.isCheckUnderWay(reference)
+        row.isRunning = sources.isChecking(reference)
         if let last = status.lastCheck {
             row.code = last.status.hasCode ? last.code : nil
             row.duration = last.duration

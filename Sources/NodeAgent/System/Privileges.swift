@@ -27,8 +27,8 @@ struct Privileges: Equatable, Sendable {
     /// Reduces a master's capabilities to those that it needs for its workers. The user stays.
     static func applyToMaster() throws(PrivilegeError) {
         do throws(SystemError) {
-            try ofMaster.bound()
-            try ofMaster.keep()
+            try ofMaster.limitBoundingSet()
+            try ofMaster.dropOthers()
         } catch {
             throw PrivilegeError(.capabilities, error)
         }
@@ -41,10 +41,10 @@ struct Privileges: Equatable, Sendable {
     /// the result. Call it while the process has only one thread, because other threads would keep their privileges.
     func apply() throws(PrivilegeError) {
         try changeRoot()
-        do throws(SystemError) { try Capabilities().bound() } catch { throw PrivilegeError(.capabilities, error) }
+        do throws(SystemError) { try Capabilities().limitBoundingSet() } catch { throw PrivilegeError(.capabilities, error) }
         try changeOwner()
         do throws(SystemError) {
-            try Capabilities().keep()
+            try Capabilities().dropOthers()
             guard try Capabilities.present().isEmpty else { throw SystemError("capset", code: EPERM) }
         } catch {
             throw PrivilegeError(.capabilities, error)

@@ -5,7 +5,7 @@ import Wire
 /// Output for the person who starts the agent: stdout and stderr.
 enum Terminal {
     /// How long to wait for a slow reader, in milliseconds. Output that the reader has not accepted by then is lost.
-    enum Patience: Int32 {
+    enum Timeout: Int32 {
         /// Do not wait: while the agent serves, the writing thread also checks servers.
         case none = 0
         /// Wait a little: at start-up the reader may be a pager.
@@ -15,10 +15,10 @@ enum Terminal {
     /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. `shown` makes the text one line.
     ///
     /// - Parameter level: the log level, finer than `severity`.
-    static func tell(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, patience: Patience = .some) {
+    static func report(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, timeout: Timeout = .some) {
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: max(1, 11 - label.utf8.count))
-        complain("\(label)\(padding)(\(getpid())) : \(text.shown)\n", level, patience)
+        writeError("\(label)\(padding)(\(getpid())) : \(text.shown)\n", level, timeout)
     }
 
     /// The text of the first alert in lines that `tell` has written; the first line if there is no alert.
@@ -34,11 +34,11 @@ enum Terminal {
     static func print(_ text: String) { write(text, to: 1, .some) }
 
     /// Writes text to stderr.
-    static func warn(_ text: String) { complain(text, nil, .some) }
+    static func warn(_ text: String) { writeError(text, nil, .some) }
 
-    private static func complain(_ text: String, _ level: LogLevel?, _ patience: Patience) {
+    private static func writeError(_ text: String, _ level: LogLevel?, _ timeout: Timeout) {
         let isJournal = getenv("JOURNAL_STREAM").map { Self.isJournal(STDERR_FILENO, String(cString: $0)) } ?? false
-        write(isJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, patience)
+        write(isJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, timeout)
     }
 
     /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM identifies by device and inode. A starting worker's stderr is not, because the master
@@ -61,11 +61,11 @@ enum Terminal {
         }.joined(separator: "\n")
     }
 
-    private static func write(_ text: String, to descriptor: Int32, _ patience: Patience) {
+    private static func write(_ text: String, to descriptor: Int32, _ timeout: Timeout) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            guard Glibc.poll(&poll, 1, patience.rawValue) == 1 else { return }
+            guard Glibc.poll(&poll, 1, timeout.rawValue) == 1 else { return }
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, min($0.count, 4096)) }
             guard written > 0 else { return }
             bytes = bytes.dropFirst(written)

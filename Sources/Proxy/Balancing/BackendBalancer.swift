@@ -26,7 +26,7 @@ struct Grant: Equatable {
 /// Servers are indexes into the flat table of all servers.
 struct BackendBalancer: Sendable {
     /// A server's state except its weight and turns.
-    private struct Seat: Sendable {
+    private struct ServerSlot: Sendable {
         let isBackup: Bool
         let isFar: Bool
         /// The configured `maxconn`, the limit when a route has none.
@@ -48,7 +48,7 @@ struct BackendBalancer: Sendable {
     private let algorithm: BalanceAlgorithm
     private let spillOver: Int
     private let firstServer: Int
-    private var seats: [Seat]
+    private var slots: [ServerSlot]
     /// Weights and turns. A server that takes no sessions has weight 0.
     private var servers: WeightedTurns.Servers
     /// Tiers with servers, the preferred one first. The last tier stays when it becomes empty, so that turns continue when a server returns.
@@ -63,8 +63,8 @@ struct BackendBalancer: Sendable {
     /// Creates the balancer of `backend`. `firstServer` is the flat index of its first server.
     init(_ backend: Backend, routes: [ServerRoute], firstServer: Int) {
         (algorithm, spillOver, self.firstServer) = (backend.balance, backend.spillOver, firstServer)
-        seats = backend.servers.map { Seat(isBackup: $0.isBackup, isFar: $0.isFar, configuredLimit: $0.connectionsMax) }
-        servers = WeightedTurns.Servers(count: seats.count)
+        slots = backend.servers.map { ServerSlot(isBackup: $0.isBackup, isFar: $0.isFar, configuredLimit: $0.connectionsMax) }
+        servers = WeightedTurns.Servers(count: slots.count)
         for (index, route) in routes.enumerated() { place(index, route, atStart: true) }
     }
 
@@ -76,7 +76,7 @@ struct BackendBalancer: Sendable {
     /// True when `server` is in the tier that takes sessions.
     func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
 
-    private func isServing(_ index: Int) -> Bool { !tiers.isEmpty && seats[index].rank == tiers[0].rank }
+    private func isServing(_ index: Int) -> Bool { !tiers.isEmpty && slots[index].rank == tiers[0].rank }
 
     /// True when a session that uses `current` and has tried `tried` could use a better server: in the serving tier, and not skipped.
     func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
@@ -100,9 +100,9 @@ struct BackendBalancer: Sendable {
 
     /// Moves a server to the tier of its route, or out of all tiers.
     private mutating func place(_ index: Int, _ route: ServerRoute, atStart: Bool) {
-        seats[index].limit = route.connectionsMax ?? seats[index].configuredLimit
-        let rank = route.takesSessions ? TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index) : nil
-        if let rank, rank == seats[index].rank { return change(index, route) }
+        slots[index].limit = route.connectionsMax ?? slots[index].configuredLimit
+        let rank = route.takesSessions ? TierRank(route, isBackup: slots[index].isBackup, isFar: slots[index].isFar, index: index) : nil
+        if let rank, rank == slots[index].rank { return change(index, route) }
         remove(index)
         if let rank { add(index, route, to: rank, atStart: atStart) }
     }
@@ -120,32 +120,32 @@ struct BackendBalancer: Sendable {
         if let only = tiers.first, only.count == 0, only.rank != rank { tiers = [] }
         let tier = tierIndex(rank)
         if tier == tiers.count || tiers[tier].rank != rank { tiers.insert(ServerTier(rank: rank), at: tier) }
-        (seats[index].rank, seats[index].share) = (rank, route.share)
-        let isFar = seats[index].isFar
-        tiers[tier][isFar: isFar].countIn(share: route.share)
+        (slots[index].rank, slots[index].share) = (rank, route.share)
+        let isFar = slots[index].isFar
+        tiers[tier][isFar: isFar].add(share: route.share)
         tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
         if tier == 0 { isMapStale = true }
-        if seats[index].hasRoom { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
+        if slots[index].hasRoom { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
     }
 
     private mutating func remove(_ index: Int) {
-        guard let rank = seats[index].rank else { return }
+        guard let rank = slots[index].rank else { return }
         unlist(index)
-        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
+        let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         tiers[tier][isFar: isFar].turns.remove(index, &servers)
-        tiers[tier][isFar: isFar].countOut(share: seats[index].share)
+        tiers[tier][isFar: isFar].remove(share: slots[index].share)
         if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
-        seats[index].rank = nil
+        slots[index].rank = nil
         if tier == 0 { isMapStale = true }
     }
 
     /// Applies a route that does not move the server to another tier.
     private mutating func change(_ index: Int, _ route: ServerRoute) {
-        guard let rank = seats[index].rank else { return }
-        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
-        tiers[tier][isFar: isFar].countOut(share: seats[index].share)
-        tiers[tier][isFar: isFar].countIn(share: route.share)
-        seats[index].share = route.share
+        guard let rank = slots[index].rank else { return }
+        let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
+        tiers[tier][isFar: isFar].remove(share: slots[index].share)
+        tiers[tier][isFar: isFar].add(share: route.share)
+        slots[index].share = route.share
         if servers.weights[index] != route.turnWeight {
             tiers[tier][isFar: isFar].turns.setWeight(route.turnWeight, of: index, &servers)
             if tier == 0 { isMapStale = true }
@@ -159,9 +159,9 @@ struct BackendBalancer: Sendable {
 extension BackendBalancer {
     /// Makes the server available for selection.
     private mutating func list(_ index: Int) {
-        guard let rank = seats[index].rank else { return }
-        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
-        seats[index].readyPlace = Int32(truncatingIfNeeded: tiers[tier][isFar: isFar].ready.count)
+        guard let rank = slots[index].rank else { return }
+        let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
+        slots[index].readyPlace = Int32(truncatingIfNeeded: tiers[tier][isFar: isFar].ready.count)
         tiers[tier][isFar: isFar].ready.append(Int32(truncatingIfNeeded: index))
         if algorithm == .leastConnections {
             tiers[tier][isFar: isFar].turns.suspend(index, &servers)
@@ -173,13 +173,13 @@ extension BackendBalancer {
 
     /// Excludes the server from selection.
     private mutating func unlist(_ index: Int) {
-        guard let rank = seats[index].rank, seats[index].isReady else { return }
-        let (tier, isFar, place) = (tierIndex(rank), seats[index].isFar, Int(seats[index].readyPlace))
-        seats[index].readyPlace = -1
+        guard let rank = slots[index].rank, slots[index].isReady else { return }
+        let (tier, isFar, place) = (tierIndex(rank), slots[index].isFar, Int(slots[index].readyPlace))
+        slots[index].readyPlace = -1
         let last = tiers[tier][isFar: isFar].ready.removeLast()
         if Int(last) != index {
             tiers[tier][isFar: isFar].ready[place] = last
-            seats[Int(last)].readyPlace = Int32(truncatingIfNeeded: place)
+            slots[Int(last)].readyPlace = Int32(truncatingIfNeeded: place)
         }
         if algorithm == .leastConnections {
             tiers[tier][isFar: isFar].loads.remove(index, &servers.places)
@@ -191,7 +191,7 @@ extension BackendBalancer {
     /// HAProxy's key for `leastconn`. As in HAProxy, idle servers are equal regardless of weight. Of equal servers, the server whose load changed first comes
     /// first.
     private mutating func loadEntry(_ index: Int) -> IndexedHeap.Entry {
-        let sessions = seats[index].sessions
+        let sessions = slots[index].sessions
         let key = sessions == 0 ? 0 : (sessions + 1) * WeightedTurns.weightMax / max(1, servers.weights[index])
         arrivals += 1
         return IndexedHeap.Entry(index, key: key, arrival: arrivals)
@@ -199,16 +199,16 @@ extension BackendBalancer {
 
     /// Updates heaps and lists after a change of the server's sessions, limit or weight.
     private mutating func sessionsChanged(_ index: Int) {
-        guard let rank = seats[index].rank else { return }
-        guard seats[index].hasRoom == seats[index].isReady else { return seats[index].hasRoom ? list(index) : unlist(index) }
-        guard algorithm == .leastConnections, seats[index].isReady else { return }
-        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
+        guard let rank = slots[index].rank else { return }
+        guard slots[index].hasRoom == slots[index].isReady else { return slots[index].hasRoom ? list(index) : unlist(index) }
+        guard algorithm == .leastConnections, slots[index].isReady else { return }
+        let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         tiers[tier][isFar: isFar].loads.remove(index, &servers.places)
         tiers[tier][isFar: isFar].loads.insert(loadEntry(index), &servers.places)
     }
 
     private mutating func occupy(_ index: Int) {
-        seats[index].sessions += 1
+        slots[index].sessions += 1
         sessionsChanged(index)
     }
 }
@@ -230,7 +230,7 @@ extension BackendBalancer {
     /// - Returns: the server at which the session gets a place immediately; `nil` when it is queued.
     mutating func wait(_ waiter: Waiter) -> UInt32? {
         if let server = waiter.server, isServing(server) {
-            if seats[Int(server) - firstServer].hasRoom {
+            if slots[Int(server) - firstServer].hasRoom {
                 occupy(Int(server) - firstServer)
                 return server
             }
@@ -249,9 +249,9 @@ extension BackendBalancer {
     /// - Returns: the queued session that gets the place.
     mutating func leave(_ server: UInt32) -> Grant? {
         let index = Int(server) - firstServer
-        seats[index].sessions -= 1
-        if isServing(index), seats[index].hasRoom, let waiter = takeWaiter(for: server) {
-            seats[index].sessions += 1
+        slots[index].sessions -= 1
+        if isServing(index), slots[index].hasRoom, let waiter = takeWaiter(for: server) {
+            slots[index].sessions += 1
             return Grant(waiter: waiter, server: server)
         }
         sessionsChanged(index)
@@ -263,9 +263,9 @@ extension BackendBalancer {
         var grants: [Grant] = []
         while waiters.count > 0, !tiers.isEmpty {
             let hasRoom = !tiers[0][isFar: false].ready.isEmpty || !tiers[0][isFar: true].ready.isEmpty
-            guard let place = waiters.first(where: { onlyServer(of: $0).map { seats[$0].hasRoom } ?? hasRoom }) else { break }
+            guard let place = waiters.first(where: { onlyServer(of: $0).map { slots[$0].hasRoom } ?? hasRoom }) else { break }
             let waiter = waiters.remove(at: place)
-            let preferred = onlyServer(of: waiter) ?? (isServing(index) && seats[index].isReady ? index : nil)
+            let preferred = onlyServer(of: waiter) ?? (isServing(index) && slots[index].isReady ? index : nil)
             guard let next = preferred ?? pick(TriedServers(), isFar: false) ?? pick(TriedServers(), isFar: true) else { break }
             occupy(next)
             grants.append(Grant(waiter: waiter, server: UInt32(firstServer + next)))
@@ -321,8 +321,8 @@ extension BackendBalancer {
         let count = tiers[0][isFar: isFar].ready.count
         defer { redispatches &+= 1 }
         var place = redispatches % count
-        if let last = tried.last, isServing(last), seats[Int(last) - firstServer].isFar == isFar, seats[Int(last) - firstServer].isReady {
-            place = (Int(seats[Int(last) - firstServer].readyPlace) + 1 + redispatches % max(1, count - 1)) % count
+        if let last = tried.last, isServing(last), slots[Int(last) - firstServer].isFar == isFar, slots[Int(last) - firstServer].isReady {
+            place = (Int(slots[Int(last) - firstServer].readyPlace) + 1 + redispatches % max(1, count - 1)) % count
         }
         for _ in 0..<min(count, TriedServers.capacity + 1) {
             let index = Int(tiers[0][isFar: isFar].ready[place])
@@ -342,12 +342,12 @@ extension BackendBalancer {
         let preferred = Int(map[Int(client % UInt64(map.count))])
         let server = UInt32(firstServer + preferred)
         if !tried.contains(server) {
-            guard seats[preferred].hasRoom else { return .full(server) }
+            guard slots[preferred].hasRoom else { return .full(server) }
             occupy(preferred)
             return .server(server)
         }
         let next = Int(map[Int((client &+ 1) % UInt64(map.count))])
-        guard seats[next].hasRoom, !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
+        guard slots[next].hasRoom, !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
         occupy(next)
         return .server(UInt32(firstServer + next))
     }
@@ -357,10 +357,10 @@ extension BackendBalancer {
         guard let tier = tiers.first else { return [] }
         let percent = tier.farPercent(spillOver: spillOver)
         let (near, far) = (tier[isFar: false].turns.total, tier[isFar: true].turns.total)
-        return seats.indices.map { index in
+        return slots.indices.map { index in
             guard isServing(index) else { return 0 }
             guard tier.hasNearAndFar else { return servers.weights[index] }
-            return servers.weights[index] * (seats[index].isFar ? near * percent : far * (100 - percent))
+            return servers.weights[index] * (slots[index].isFar ? near * percent : far * (100 - percent))
         }
     }
 }

@@ -23,11 +23,11 @@ package struct RetryBudget: Equatable, Sendable {
     package init(percent: Int, freeMax: UInt64 = freeMax, now: Int64) {
         self.percent = UInt64(max(0, percent))
         self.freeMax = freeMax
-        look(sessions: 0, now: now)
+        update(sessions: 0, now: now)
     }
 
     /// Updates the total number of sessions. Call it every second, so that the window starts with the right number.
-    package mutating func look(sessions: UInt64, now: Int64) {
+    package mutating func update(sessions: UInt64, now: Int64) {
         let second = now / 1000
         let place = Int(second % Int64(Self.seconds))
         if slots[place]?.second != second { slots[place] = Slot(second: second, sessionsBefore: sessions, retries: 0) }
@@ -37,7 +37,7 @@ package struct RetryBudget: Equatable, Sendable {
     ///
     /// - Parameter sessions: the total number of sessions since the start.
     package mutating func take(sessions: UInt64, now: Int64) -> Bool {
-        look(sessions: sessions, now: now)
+        update(sessions: sessions, now: now)
         let second = now / 1000
         var (before, retries) = (sessions, UInt64(0))
         for case .some(let slot) in slots where slot.second > second - Int64(Self.seconds) && slot.second <= second {

@@ -92,12 +92,12 @@ struct ServerGroup: Sendable {
 
     mutating func takeTurn(_ servers: inout WeightedTurns.Servers) -> Int? { ready.isEmpty ? nil : turns.next(&servers) }
 
-    mutating func countIn(share: Int) {
+    mutating func add(share: Int) {
         count += 1
         shares[share] += 1
     }
 
-    mutating func countOut(share: Int) {
+    mutating func remove(share: Int) {
         count -= 1
         shares[share] -= 1
     }

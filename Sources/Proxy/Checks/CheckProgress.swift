@@ -89,6 +89,6 @@ package struct CheckProgress: Equatable, Sendable {
 
     /// Ends the check at its deadline.
     package mutating func timedOut(now: Instant) -> [CheckOutput] {
-        finish(stage == .connecting ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
+        finish(stage == .connecting ? .layer4Timeout : .layer7Timeout, fault: .noResponse, now: now)
     }
 }

@@ -73,7 +73,7 @@ package enum CheckFault: Equatable, Sendable {
     /// The server or its host responded: it refused, reset or answered wrongly.
     case server
     /// No response.
-    case silence
+    case noResponse
     /// This machine could not make the check: no port or no memory.
     case node
 }

@@ -51,7 +51,7 @@ package struct SessionEvidence: Equatable, Sendable {
     package init(isClearedByChecks: Bool) { self.isClearedByChecks = isClearedByChecks }
 
     /// Records that a session has left the server. Returns whether the reason is new.
-    package mutating func found(_ reason: ServerSkip, now: Instant) -> Bool {
+    package mutating func record(_ reason: ServerSkip, now: Instant) -> Bool {
         // Sessions that were already connecting add no new evidence.
         guard skip.map({ $0.rank < reason.rank }) ?? true else { return false }
         skip = reason

@@ -27,7 +27,7 @@ extension ForwardingThread {
         guard now >= noDescriptorsUntil else { return pauseUntilDescriptors(number) }
         let isReported = listener.isPolled && !listener.isClosing
         for _ in 0..<(isReported ? listener.quota : Self.acceptsPerTurn) {
-            guard enter(listener.frontend) else { return pauseAtLimit(number) }
+            guard tryEnter(listener.frontend) else { return pauseAtLimit(number) }
             var address = RawSocketAddress()
             let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
                 withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listener.descriptor, $0, length) }
@@ -86,9 +86,9 @@ extension ForwardingThread {
 
     /// Takes a place among the sessions of the frontend and of the process. The frontend's place is taken first: a thread that stops at the frontend's limit must
     /// not hold a place of the process in the meantime.
-    private func enter(_ frontend: Int) -> Bool {
-        guard state.frontendCells[frontend].pointee.sessions.enter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else { return false }
-        guard state.process[0].pointee.sessions.enter(limit: state.sessionsMax) else {
+    private func tryEnter(_ frontend: Int) -> Bool {
+        guard state.frontendCells[frontend].pointee.sessions.tryEnter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else { return false }
+        guard state.process[0].pointee.sessions.tryEnter(limit: state.sessionsMax) else {
             state.frontendCells[frontend].pointee.sessions.leave()
             return false
         }
@@ -124,7 +124,7 @@ extension ForwardingThread {
             }
         }
         // A session may have ended before the bit was set. Sessions that end from here on wake this thread.
-        if enter(listeners[number].frontend) {
+        if tryEnter(listeners[number].frontend) {
             leave(listeners[number].frontend)
             state.mailboxes[index].pointee.wakeUp.signal()
         }
@@ -187,8 +187,8 @@ extension ForwardingThread {
         session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)
         session.pointee.clientAddress = KernelAddress(address)
         counters.frontends[frontend].pointee.connections.add()
-        state.process[0].pointee.sessions.settle()
-        state.frontendCells[frontend].pointee.sessions.settle()
+        state.process[0].pointee.sessions.updateMaximum()
+        state.frontendCells[frontend].pointee.sessions.updateMaximum()
         let isRegistered = register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation))
         if isRegistered, awaitsHeader(index, session) { return }
         startSession(index, session, isRegistered: isRegistered)

@@ -7,8 +7,8 @@ extension ForwardingThread {
         guard session.pointee.hasBackend else { return }
         let backend = Int(session.pointee.backend)
         let cell = state.backendCells[backend]
-        _ = cell.pointee.sessions.enter(limit: 0)
-        cell.pointee.sessions.settle()
+        _ = cell.pointee.sessions.tryEnter(limit: 0)
+        cell.pointee.sessions.updateMaximum()
         counters.backends[backend].pointee.sessions.add()
     }
 
@@ -37,7 +37,7 @@ extension ForwardingThread {
 
     /// Returns a place that no session has used.
     func returnPlace(of server: UInt32) {
-        state.countOut(of: server)
+        state.decrementSessions(of: server)
         state.freePlace(of: server)
     }
 }

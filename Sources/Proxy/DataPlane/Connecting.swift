@@ -7,7 +7,7 @@ import Synchronization
 import Wire
 
 extension ForwardingThread {
-    /// The pause before the same server is tried again after a failed connect, and the patience with a silent server while there are others.
+    /// The pause before the same server is tried again after a failed connect, and the timeout for a silent server while others remain.
     private static let sameServerMilliseconds: Int64 = 1000
 
     /// Chooses a server and starts to connect to it.
@@ -31,7 +31,7 @@ extension ForwardingThread {
         session.pointee.serverIndex = server
         session.pointee.holdsPlace = true
         if session.pointee.assignedAt < 0 { session.pointee.assignedAt = now }
-        state.serverCells[Int(server)].pointee.sessions.settle()
+        state.serverCells[Int(server)].pointee.sessions.updateMaximum()
     }
 
     mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
@@ -117,13 +117,13 @@ extension ForwardingThread {
                 return connectFailed(index, session, code: error.code)
             }
             guard isFailure || events & EPOLLOUT.rawValue != 0 else { return }
-            note(events, on: &session.pointee.server)
-            established(index, session)
+            setFlags(events, on: &session.pointee.server)
+            connectSucceeded(index, session)
         case .greeting:
-            note(events, on: &session.pointee.server)
+            setFlags(events, on: &session.pointee.server)
             readGreeting(index, session)
         case .established:
-            note(events, on: &session.pointee.server)
+            setFlags(events, on: &session.pointee.server)
             transferInTurn(index, session)
         case .free, .inspecting, .queued, .waiting, .ended: return
         }
@@ -132,12 +132,12 @@ extension ForwardingThread {
     /// Handles a failed connect: another server immediately, the same one after a pause, or the end of the session.
     ///
     /// - Parameter reason: the failure to report about the server; `nil` to derive it from `code`.
-    mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32, reason: LeaveReason? = nil) {
+    mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32, reason: RetryReason? = nil) {
         let server = session.pointee.serverIndex
         sessions[extrasOf: session].tried.insert(server)
         if code != EADDRNOTAVAIL, code != ECONNABORTED {
             if reason == nil { recordConnectFailure(server) }
-            state.report(reason ?? LeaveReason(connectCode: code), of: server)
+            state.report(reason ?? RetryReason(connectCode: code), of: server)
         }
         guard !replaceFailedServer(index, session) else { return }
         closeServer(session)
@@ -157,7 +157,7 @@ extension ForwardingThread {
         let moment = limit < 0 ? Self.sameServerMilliseconds : min(limit, Self.sameServerMilliseconds)
         session.pointee.state = .waiting
         session.pointee.stateDeadline = session.pointee.connectStartedAt + moment
-        guard !hasLeft(session) else { return abandon(index, session) }
+        guard !hasClientLeft(session) else { return abandon(index, session) }
         guard now < session.pointee.stateDeadline else { return connectAgain(index, session) }
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
@@ -183,21 +183,21 @@ extension ForwardingThread {
                 session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
                 return startConnect(index, session)
             }
-            leaveServer(session)
+            releasePlace(session)
         }
         connect(index, session)
     }
 
     /// Gives up the session's place at its server. The session that has waited longest for a place gets it.
-    func leaveServer(_ session: UnsafeMutablePointer<Session>) {
-        if releaseServer(session) { state.freePlace(of: session.pointee.serverIndex) }
+    func releasePlace(_ session: UnsafeMutablePointer<Session>) {
+        if markPlaceReleased(session) { state.freePlace(of: session.pointee.serverIndex) }
     }
 
     /// Marks the session's place as given up without freeing it. Returns true when the session held a place, which the caller must then free.
-    func releaseServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
+    func markPlaceReleased(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.holdsPlace else { return false }
         session.pointee.holdsPlace = false
-        state.countOut(of: session.pointee.serverIndex)
+        state.decrementSessions(of: session.pointee.serverIndex)
         return true
     }
 
@@ -223,7 +223,7 @@ extension ForwardingThread {
 
     /// Moves a session from a silent server to another server with a free place. Without one the session keeps waiting for this server.
     private mutating func redispatchFromSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        guard !hasLeft(session) else { return abandon(index, session) }
+        guard !hasClientLeft(session) else { return abandon(index, session) }
         guard let other = takePlaceElsewhere(session, isEarly: false) else {
             return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
         }
@@ -282,15 +282,15 @@ extension ForwardingThread {
     /// Replaces the session's server by `other`, at which a place is held.
     private mutating func redispatch(_ index: Int, _ session: UnsafeMutablePointer<Session>, to other: UInt32) {
         closeServer(session)
-        giveUpServer(session)
+        abandonServer(session)
         assign(other, to: session)
         startConnect(index, session)
     }
 
     /// Gives up the session's place at its server and counts a redispatch.
-    func giveUpServer(_ session: UnsafeMutablePointer<Session>) {
+    func abandonServer(_ session: UnsafeMutablePointer<Session>) {
         counters.servers[Int(session.pointee.serverIndex)].pointee.redispatches.add()
         session.pointee.retries += 1
-        leaveServer(session)
+        releasePlace(session)
     }
 }

@@ -84,7 +84,7 @@ package struct ThreadCell: ~Copyable, Sendable {
     package let splicedBytes = Counter()
     /// The number of event loop rounds begun, and the current `ThreadActivity`.
     package let rounds = Counter()
-    package let place = Counter()
+    package let activity = Counter()
     /// Sessions, buffers and pipes in use at the end of the last round.
     package let sessionsNow = Counter()
     package let buffersNow = Counter()

@@ -15,12 +15,12 @@ extension ForwardingThread {
                 end(index, session)
             case .greeting:
                 abandonHandshake(session)
-                leaveServer(session)
+                releasePlace(session)
                 connectFailed(index, session, code: ECONNABORTED)
             case .connecting:
-                leaveServer(session)
+                releasePlace(session)
                 connectFailed(index, session, code: ECONNABORTED)
-            case .waiting: leaveServer(session)
+            case .waiting: releasePlace(session)
             case .free, .inspecting, .queued, .ended: continue
             }
         }
@@ -60,7 +60,7 @@ extension ForwardingThread {
         close(session.pointee.client.descriptor)
         relay.discard(&session.pointee.up)
         relay.discard(&session.pointee.down)
-        let heldServer = releaseServer(session)
+        let heldServer = markPlaceReleased(session)
         if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEndedSession(session)
         if wasSession, session.pointee.header != .refused { logSession(session) }

@@ -48,7 +48,7 @@ package final class Forwarder {
         self.pollers = pollers
         do throws(SystemError) {
             for (index, handover) in handovers.enumerated() {
-                threads.append(JoinOnce(try LinuxIO.Thread(named: "worker \(index + 1)") { handover.run() }))
+                threads.append(JoinOnce(try LinuxIO.Thread(named: "forwarding \(index + 1)") { handover.run() }))
             }
         } catch {
             stop()

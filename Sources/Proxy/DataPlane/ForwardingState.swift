@@ -88,7 +88,7 @@ package final class ForwardingState: Sendable {
         serverCells = SharedCells(count: servers, areApart: true) { ServerCell(address: addresses[$0]) }
         let rules = backends.enumerated().flatMap { index, backend in backend.servers.map { ServerRules($0, of: backend, at: index) } }
         serverRules = FrozenTable(rules)
-        tallies = SharedCells(count: servers * LeaveReason.count) { _ in Tally() }
+        tallies = SharedCells(count: servers * RetryReason.count) { _ in Tally() }
         counters = (0..<threads).map { _ in ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
         inherited = ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count)
         allCounters = counters + [inherited]
@@ -103,11 +103,11 @@ package final class ForwardingState: Sendable {
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
     /// The current activity of a thread.
-    package func place(ofThread thread: Int) -> ThreadActivity { ThreadActivity(rawValue: counters[thread].own.place.value) ?? .waiting }
+    package func activity(ofThread thread: Int) -> ThreadActivity { ThreadActivity(rawValue: counters[thread].own.activity.value) ?? .waiting }
 
     /// The number of times that sessions have left a server for this reason.
-    package func left(_ server: ServerReference, for reason: LeaveReason) -> UInt64 {
-        tallies[flatIndex(server) * LeaveReason.count + reason.place].pointee.value
+    package func retryCount(_ server: ServerReference, for reason: RetryReason) -> UInt64 {
+        tallies[flatIndex(server) * RetryReason.count + reason.index].pointee.value
     }
 
     /// Updates the retry budgets with the number of sessions. Call it every second.
@@ -115,8 +115,8 @@ package final class ForwardingState: Sendable {
         let addresses = SharedAddresses(self)
         for backend in backends.indices {
             let sessions = addresses.sessionsBegun(of: backend)
-            backendCells[backend].pointee.retryBudget.withLock { $0.look(sessions: sessions, now: now.nanoseconds / 1_000_000) }
-            backendCells[backend].pointee.hedgeBudget.withLock { $0.look(sessions: sessions, now: now.nanoseconds / 1_000_000) }
+            backendCells[backend].pointee.retryBudget.withLock { $0.update(sessions: sessions, now: now.nanoseconds / 1_000_000) }
+            backendCells[backend].pointee.hedgeBudget.withLock { $0.update(sessions: sessions, now: now.nanoseconds / 1_000_000) }
         }
     }
 
@@ -135,10 +135,10 @@ extension ForwardingState {
     }
 
     /// Removes and returns the servers that sessions have left since the last call, by backend and in the order of the file.
-    package func takeLeftServers() -> [ServerReference] {
-        let servers = process[0].pointee.leftServers.withLock { left in
-            defer { left = [] }
-            return left
+    package func takeReportedServers() -> [ServerReference] {
+        let servers = process[0].pointee.reportedServers.withLock { retryCount in
+            defer { retryCount = [] }
+            return retryCount
         }
         return servers.sorted().map { server in
             let backend = serverRules[Int(server)].pointee.backend

@@ -109,34 +109,34 @@ struct ForwardingThread: ~Copyable {
     }
 
     private mutating func runOnce() {
-        enter(.logging)
+        setActivity(.logging)
         log.flush()
-        enter(.waiting)
+        setActivity(.waiting)
         let count = poller.wait(events, milliseconds: waitTime())
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
         counters.own[0].pointee.rounds.add()
         state.signalAwaitedWork()
-        enter(.sessions)
-        for place in 0..<count { handle(events[place]) }
-        enter(.mail)
+        setActivity(.sessions)
+        for activity in 0..<count { handle(events[activity]) }
+        setActivity(.mail)
         if hasMail { readMail() }
-        enter(.accepting)
+        setActivity(.accepting)
         if hasMoreToAccept {
             hasMoreToAccept = false
             acceptPending()
         }
-        enter(.timeouts)
+        setActivity(.timeouts)
         while let entry = wheel.next(now: now) {
             if entry >= sessions.capacity { accept(entry - sessions.capacity) } else { timeOut(entry) }
         }
-        enter(.sessions)
+        setActivity(.sessions)
         runReady()
         report()
     }
 
     /// Publishes the activity of this thread for the watchdog.
-    private func enter(_ place: ThreadActivity) { counters.own[0].pointee.place.set(place.rawValue) }
+    private func setActivity(_ activity: ThreadActivity) { counters.own[0].pointee.activity.set(activity.rawValue) }
 
     /// Publishes the resources in use.
     private func report() {
@@ -224,7 +224,7 @@ struct ForwardingThread: ~Copyable {
     // MARK: Sides and timers
 
     /// Sets a side's flags from epoll events.
-    func note(_ events: UInt32, on side: inout Side) {
+    func setFlags(_ events: UInt32, on side: inout Side) {
         if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.readable) }
         if events & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.hungUp) }
         if events & EPOLLERR.rawValue != 0 { side.flags.insert(.failed) }

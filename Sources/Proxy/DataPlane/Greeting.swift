@@ -58,7 +58,7 @@ extension ForwardingThread {
 
     /// Handles a refusal that another server would not send. If no other server is available, the client receives it.
     private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ refusal: ServerRefusal) {
-        state.report(LeaveReason(refusal), of: session.pointee.serverIndex)
+        state.report(RetryReason(refusal), of: session.pointee.serverIndex)
         sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
         if !replaceFailedServer(index, session) { bind(index, session) }
     }
@@ -72,7 +72,7 @@ extension ForwardingThread {
         reportSilence(session)
         let clientTimeout = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
         let serverTimeout = state.backendRules[Int(session.pointee.backend)].pointee.serverTimeout
-        blame(serverTimeout < 0 || clientTimeout >= 0 && clientTimeout <= serverTimeout ? "c" : "s", session)
+        recordAbort(serverTimeout < 0 || clientTimeout >= 0 && clientTimeout <= serverTimeout ? "c" : "s", session)
         endUnserved(index, session, session.pointee.termination, .noGreeting)
     }
 

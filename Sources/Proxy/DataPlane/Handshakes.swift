@@ -46,7 +46,7 @@ extension ForwardingThread {
         let (server, descriptor) = (Int(server), side.descriptor)
         guard !isStopped, state.serverRules[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
         guard isConnected || completeConnect(descriptor, server, session) else { return false }
-        guard state.serverCells[server].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
+        guard state.serverCells[server].pointee.handshakes.tryEnter(limit: state.handshakesPerServer) else {
             if !isGreeted { resetAtClose(descriptor) }
             return false
         }

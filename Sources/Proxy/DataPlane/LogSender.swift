@@ -62,18 +62,18 @@ package struct LogSender: ~Copyable {
     }
 
     /// The way to a destination.
-    private enum Way: BitwiseCopyable {
+    private enum Transport: BitwiseCopyable {
         /// An unconnected UDP socket.
         case datagram(Int32)
         /// A connected UNIX socket.
         case local(Int32)
         /// stdout or stderr.
-        case output(LogOutput.Way)
+        case output(LogOutput.Transport)
     }
 
     /// A destination as each line reads it.
     private struct Target: BitwiseCopyable {
-        let way: Way
+        let transport: Transport
         let address: RawSocketAddress
         let facility: Int
         let leastSevere: LogLevel
@@ -109,7 +109,7 @@ package struct LogSender: ~Copyable {
         var sockets: [OpenFile] = []
         var outputs: [LogOutput] = []
         var byFamily: [sa_family_t: Int32] = [:]
-        var ways: [(Way, RawSocketAddress)] = []
+        var transports: [(Transport, RawSocketAddress)] = []
         for destination in destinations {
             switch destination.place {
             case .datagram(let address):
@@ -119,20 +119,21 @@ package struct LogSender: ~Copyable {
                     sockets.append(file)
                     byFamily[raw.storage.ss_family] = file.raw
                 }
-                ways.append((.datagram(byFamily[raw.storage.ss_family] ?? -1), raw))
-            case .local(let socket): ways.append((.local(socket.raw), RawSocketAddress()))
+                transports.append((.datagram(byFamily[raw.storage.ss_family] ?? -1), raw))
+            case .local(let socket): transports.append((.local(socket.raw), RawSocketAddress()))
             case .descriptor(let raw):
                 let output = LogOutput(raw)
                 outputs.append(output)
-                ways.append((.output(output.way), RawSocketAddress()))
+                transports.append((.output(output.transport), RawSocketAddress()))
             }
         }
-        targetCount = ways.count
+        targetCount = transports.count
         targets = .allocate(capacity: max(1, targetCount))
-        for (index, (way, address)) in ways.enumerated() {
+        for (index, (transport, address)) in transports.enumerated() {
             let destination = destinations[index]
             let target = Target(
-                way: way, address: address, facility: destination.facility, leastSevere: destination.leastSevere, mostSevere: destination.mostSevere,
+                transport: transport, address: address, facility: destination.facility, leastSevere: destination.leastSevere,
+                mostSevere: destination.mostSevere,
                 lengthMax: destination.lengthMax, isFramed: destination.format == .rfc3164)
             (targets + index).initialize(to: target)
         }
@@ -187,7 +188,7 @@ package struct LogSender: ~Copyable {
             let destination = entries[index].destination
             var end = index + 1
             while end < entryCount, entries[end].destination == destination, end - index < Self.linesPerCall { end += 1 }
-            let taken = if case .output(let way) = targets[destination].way { write(index..<end, way) } else { send(index..<end) }
+            let taken = if case .output(let transport) = targets[destination].transport { write(index..<end, transport) } else { send(index..<end) }
             if taken < end - index { _ = process[0].pointee.droppedLogs.wrappingAdd(UInt64(end - index - taken), ordering: .relaxed) }
             index = end
         }
@@ -237,7 +238,7 @@ package struct LogSender: ~Copyable {
     /// Hands datagrams to the kernel. Returns the number that it took, or a negative errno.
     private mutating func send(_ datagrams: UnsafePointer<clinux_datagram>?, _ count: UInt32, to destination: Int) -> Int32 {
         let target = targets + destination
-        switch target.pointee.way {
+        switch target.pointee.transport {
         case .datagram(let socket): return target.pointee.address.withPointer { clinux_send_datagrams(socket, $0, $1, datagrams, count) }
         case .local(let socket):
             let sent = clinux_send_datagrams(socket, nil, 0, datagrams, count)
@@ -252,9 +253,9 @@ package struct LogSender: ~Copyable {
     }
 
     /// Writes lines to stdout or stderr. Returns the number of lines that were taken.
-    private mutating func write(_ range: Range<Int>, _ way: LogOutput.Way) -> Int {
+    private mutating func write(_ range: Range<Int>, _ transport: LogOutput.Transport) -> Int {
         var taken = 0
-        for index in range where way.write(UnsafeRawBufferPointer(start: batch + entries[index].offset, count: entries[index].count)) { taken += 1 }
+        for index in range where transport.write(UnsafeRawBufferPointer(start: batch + entries[index].offset, count: entries[index].count)) { taken += 1 }
         return taken
     }
 }
@@ -266,7 +267,7 @@ package struct LogSender: ~Copyable {
 /// Writing to a regular file does not block. It is not reopened, because a second file position would overwrite the lines of other writers.
 struct LogOutput: Sendable {
     /// The way to write to it.
-    enum Way: BitwiseCopyable, Sendable {
+    enum Transport: BitwiseCopyable, Sendable {
         case opened(Int32), socket(Int32), polled(Int32)
 
         /// Writes a line. Returns false when it was not taken.
@@ -282,7 +283,7 @@ struct LogOutput: Sendable {
         }
     }
 
-    let way: Way
+    let transport: Transport
     /// The reopened file, kept open for `way`.
     private let file: OpenFile?
 
@@ -291,11 +292,11 @@ struct LogOutput: Sendable {
         var status = stat()
         let kind = fstat(raw, &status) == 0 ? status.st_mode & S_IFMT : 0
         guard kind != S_IFSOCK, kind != S_IFREG else {
-            (way, file) = (kind == S_IFSOCK ? .socket(raw) : .polled(raw), nil)
+            (transport, file) = (kind == S_IFSOCK ? .socket(raw) : .polled(raw), nil)
             return
         }
         let again = open("/proc/self/fd/\(raw)", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC)
         file = again >= 0 ? OpenFile(FileDescriptor(owning: again)) : nil
-        way = again >= 0 ? .opened(again) : .polled(raw)
+        transport = again >= 0 ? .opened(again) : .polled(raw)
     }
 }

@@ -7,13 +7,13 @@ extension ForwardingThread {
     /// Resets the server's failure count after a successful connect.
     func recordConnectSuccess(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
-        if cell.pointee.failuresInRow.load(ordering: .relaxed) != 0 { cell.pointee.failuresInRow.store(0, ordering: .relaxed) }
+        if cell.pointee.consecutiveFailures.load(ordering: .relaxed) != 0 { cell.pointee.consecutiveFailures.store(0, ordering: .relaxed) }
     }
 
     /// Counts a failed connect. The caller reports it to the control thread afterwards.
     func recordConnectFailure(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
-        let row = cell.pointee.failuresInRow.wrappingAdd(1, ordering: .relaxed).newValue
+        let row = cell.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed).newValue
         cell.pointee.longestRow.max(row, ordering: .relaxed)
     }
 }

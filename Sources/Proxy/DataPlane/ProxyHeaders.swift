@@ -82,7 +82,7 @@ extension ForwardingThread {
         switch ProxyHeader.read(ArraySlice(bytes.prefix(ProxyHeader.bytesMax))) {
         case .whole(let header, let count):
             guard relay.drop(count, of: bytes.count, &session.pointee.up, from: &session.pointee.client) else { return refuse(index, session, .failed) }
-            return take(header, index, session)
+            return acceptHeader(header, index, session)
         case .incomplete where hasEnded: return refuse(index, session, .truncated)
         case .incomplete where isOverdue: return refuse(index, session, .timeout)
         case .incomplete:
@@ -95,13 +95,13 @@ extension ForwardingThread {
         }
     }
 
-    private mutating func take(_ header: ProxyHeader, _ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+    private mutating func acceptHeader(_ header: ProxyHeader, _ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         if let addresses = header.addresses {
             session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
             sessions[extrasOf: session].target = KernelAddress(addresses.destination, port: addresses.destinationPort)
         }
         if session.pointee.state != .inspecting { reportLateHeader(session) }
-        return settle(index, session)
+        return finishHeader(index, session)
     }
 
     /// Begins a session whose header is overdue, if it may begin without one. Its client is silent because it waits for the server, and the header then comes
@@ -116,11 +116,11 @@ extension ForwardingThread {
     private mutating func continueWithoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
         // It is normal for a client to leave after its server has.
         let isOver = reason.isDisconnect && session.pointee.down.flags.contains(.ended)
-        return session.pointee.header == .optional || isOver ? settle(index, session) : refuse(index, session, reason)
+        return session.pointee.header == .optional || isOver ? finishHeader(index, session) : refuse(index, session, reason)
     }
 
     /// Ends the wait for a header. All further bytes are the client's.
-    private mutating func settle(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+    private mutating func finishHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.header = .none
         if session.pointee.state == .inspecting {
             begin(index, session)

@@ -9,12 +9,12 @@ extension ForwardingThread {
         let cell = state.backendCells[backend]
         let limit = state.backendRules[backend].pointee.queueTimeout
         let token = SessionToken(.client, index: index, generation: session.pointee.generation)
-        guard !hasLeft(session) else { return abandon(index, session) }
+        guard !hasClientLeft(session) else { return abandon(index, session) }
         session.pointee.state = .queued
         session.pointee.stateDeadline = limit < 0 ? .max : now + limit
         if limit >= 0 { wheel.arm(index, deadline: session.pointee.stateDeadline) }
-        _ = cell.pointee.waiting.enter(limit: 0)
-        cell.pointee.waiting.settle()
+        _ = cell.pointee.waiting.tryEnter(limit: 0)
+        cell.pointee.waiting.updateMaximum()
         session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
         // A place may have become free since `choose` found none.
         guard let server = state.wait(Waiter(thread: self.index, session: token.raw, server: only), in: backend) else { return }

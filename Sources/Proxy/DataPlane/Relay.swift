@@ -177,7 +177,7 @@ struct Relay: ~Copyable {
         let room = min(Self.heldBytesMax - held, BufferPool.bufferBytes - Int(direction.end))
         guard room > 0 else { return .bytes(UnsafeRawBufferPointer(start: buffer + start, count: held)) }
         let count = recv(source.descriptor, buffer + Int(direction.end), room, 0)
-        let outcome = note(count, of: room, code: errno, from: &source)
+        let outcome = classifyRead(count, of: room, code: errno, from: &source)
         guard count > 0 || held > 0 else {
             buffers.giveBack(buffer)
             return outcome
@@ -191,12 +191,12 @@ struct Relay: ~Copyable {
     /// Inspects bytes without a buffer: they stay in the kernel.
     private mutating func peek(_ source: inout Side) -> InspectResult {
         let count = recv(source.descriptor, scratch, Self.heldBytesMax, Int32(MSG_PEEK))
-        guard count > 0 else { return note(count, of: Self.heldBytesMax, code: errno, from: &source) }
+        guard count > 0 else { return classifyRead(count, of: Self.heldBytesMax, code: errno, from: &source) }
         return .bytes(UnsafeRawBufferPointer(start: scratch, count: count))
     }
 
     /// Clears `readable` after a short read, and returns the meaning of a read without bytes.
-    private mutating func note(_ count: Int, of room: Int, code: Int32, from source: inout Side) -> InspectResult {
+    private mutating func classifyRead(_ count: Int, of room: Int, code: Int32, from source: inout Side) -> InspectResult {
         let isEmpty = count < 0 && (code == EAGAIN || code == EINTR)
         if isEmpty || count > 0 && count < room && !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
         return isEmpty ? .nothing : count < 0 ? .failed : .ended

@@ -72,9 +72,9 @@ extension ForwardingThread {
             }
             recordConnectSuccess(server)
         }
-        note(events, on: &session.pointee.second.side)
+        setFlags(events, on: &session.pointee.second.side)
         switch opening(of: session.pointee.second) {
-        case .refusing(let refusal): secondFailed(index, session, LeaveReason(refusal))
+        case .refusing(let refusal): secondFailed(index, session, RetryReason(refusal))
         case .ready:
             abandonHandshake(session)
             promoteSecond(index, session)
@@ -100,7 +100,7 @@ extension ForwardingThread {
         let second = session.pointee.second
         session.pointee.second = .none
         session.pointee.isSwapped.toggle()
-        giveUpServer(session)
+        abandonServer(session)
         assign(second.server, to: session)
         session.pointee.server = second.side
         session.pointee.connectStartedAt = second.askedAt
@@ -112,11 +112,11 @@ extension ForwardingThread {
     /// Handles a failed connect to the second server.
     private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, connectCode code: Int32) {
         recordConnectFailure(session.pointee.second.server)
-        secondFailed(index, session, LeaveReason(connectCode: code))
+        secondFailed(index, session, RetryReason(connectCode: code))
     }
 
     /// Replaces a second server that has failed.
-    private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: LeaveReason) {
+    private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: RetryReason) {
         state.report(reason, of: session.pointee.second.server)
         close(session.pointee.second.side.descriptor)
         session.pointee.second.side.descriptor = -1

@@ -90,19 +90,19 @@ extension SharedAddresses {
     /// Chooses a server of `backend` for a session and takes a place at it.
     func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
         let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
-        if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
+        if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.tryEnter(limit: 0) }
         return choice
     }
 
     /// Queues a session at `backend`. If a place has become free in the meantime, takes it and returns its server instead.
     func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
         let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
-        if let server { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
+        if let server { _ = serverCells[Int(server)].pointee.sessions.tryEnter(limit: 0) }
         return server
     }
 
     /// Subtracts a session from its server's gauge. Its place stays taken until `freePlace`.
-    func countOut(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
+    func decrementSessions(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
 
     /// Frees a place, or hands it to the session that has waited longest for one.
     func freePlace(of server: UInt32) {
@@ -113,16 +113,16 @@ extension SharedAddresses {
     /// Counts a queued session at the server that has granted it a place, and notifies the session's thread.
     func send(_ grant: Grant) {
         backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
-        _ = serverCells[Int(grant.server)].pointee.sessions.enter(limit: 0)
+        _ = serverCells[Int(grant.server)].pointee.sessions.tryEnter(limit: 0)
         mailboxes[grant.waiter.thread].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
     }
 
     /// Counts a reason to leave a server. Wakes the control thread unless a report on that server is already waiting for it.
-    func report(_ reason: LeaveReason, of server: UInt32) {
-        tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
-        let before = serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue
+    func report(_ reason: RetryReason, of server: UInt32) {
+        tallies[Int(server) * RetryReason.count + reason.index].pointee.add()
+        let before = serverCells[Int(server)].pointee.retryReasons.bitwiseOr(RetryReasons(reason).rawValue, ordering: .releasing).oldValue
         guard before == 0 else { return }
-        process[0].pointee.leftServers.withLock { $0.append(server) }
+        process[0].pointee.reportedServers.withLock { $0.append(server) }
         controlWakeUp[0].pointee.signal()
     }
 }

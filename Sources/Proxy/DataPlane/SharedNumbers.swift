@@ -49,7 +49,7 @@ package struct Gauge: ~Copyable, Sendable {
     /// Adds one unless the value has reached `limit` (0: no limit). Returns true when it was added.
     ///
     /// The value never exceeds the limit, not even briefly: another thread would take that for a used place, and nothing would wake it after the correction.
-    package borrowing func enter(limit: Int) -> Bool {
+    package borrowing func tryEnter(limit: Int) -> Bool {
         guard limit > 0 else {
             present.wrappingAdd(1, ordering: .sequentiallyConsistent)
             return true
@@ -64,7 +64,7 @@ package struct Gauge: ~Copyable, Sendable {
     }
 
     /// Updates the highest value with the current one. Call it when the place is really used.
-    package borrowing func settle() {
+    package borrowing func updateMaximum() {
         let value = present.load(ordering: .relaxed)
         if value > highest.load(ordering: .relaxed) { highest.max(value, ordering: .relaxed) }
     }

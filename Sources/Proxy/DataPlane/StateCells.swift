@@ -10,10 +10,10 @@ package struct ServerCell: ~Copyable, Sendable {
     let address: Mutex<RawSocketAddress?>
     /// Sessions that are connected, or have been granted a place.
     package let sessions = Gauge()
-    /// The `LeaveReasons` of sessions since the control thread last took them. The control thread then checks the server immediately.
-    package let leaveReasons = Atomic<UInt32>(0)
+    /// The `RetryReasons` of sessions since the control thread last took them. The control thread then checks the server immediately.
+    package let retryReasons = Atomic<UInt32>(0)
     /// Failed connects since the last successful one, and their highest number since the control thread last read it.
-    package let failuresInRow = Atomic<UInt32>(0)
+    package let consecutiveFailures = Atomic<UInt32>(0)
     package let longestRow = Atomic<UInt32>(0)
     /// Handshakes that the control thread is finishing for clients that have left.
     package let handshakes = Gauge()
@@ -66,7 +66,7 @@ package struct ProcessCell: ~Copyable, Sendable {
     /// The number of threads that have closed their listeners.
     package let stoppedThreads = Atomic<Int>(0)
     /// Servers that sessions have left since the control thread last took them, without duplicates.
-    let leftServers = Mutex<[UInt32]>([])
+    let reportedServers = Mutex<[UInt32]>([])
     /// Connections whose clients have left before logging in.
     let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
     /// Log lines that a target has not taken.

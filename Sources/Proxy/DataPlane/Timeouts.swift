@@ -55,7 +55,7 @@ extension ForwardingThread {
     /// Treats a side that has timed out as if it had ended its stream. If it has not taken its pending bytes, the session ends.
     private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
         if isClient, session.pointee.header != .none, !readHeader(index, session, isOverdue: true) { return }
-        if isClient { blame("c", session) } else { blame("s", session) }
+        if isClient { recordAbort("c", session) } else { recordAbort("s", session) }
         let isStuck = isClient ? session.pointee.down.hasPending : session.pointee.up.hasPending
         let mayStillSend = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
         guard !isStuck, mayStillSend else { return end(index, session) }

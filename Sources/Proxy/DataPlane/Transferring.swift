@@ -9,7 +9,7 @@ import Wire
 extension ForwardingThread {
     /// Handles events on the client's descriptor.
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
-        note(events, on: &session.pointee.client)
+        setFlags(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transferInTurn(index, session) }
         if session.pointee.header != .none {
             let isSession = session.pointee.state != .inspecting
@@ -18,11 +18,11 @@ extension ForwardingThread {
         guard session.pointee.state != .greeting else { return session.pointee.hasClientInput ? bind(index, session) : () }
         // A pending connect is not interrupted, because it usually succeeds within a moment.
         let isWaiting = session.pointee.state != .connecting
-        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
+        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasClientLeft(session) { abandon(index, session) }
     }
 
     /// True when the client has ended its stream without sending a byte. As in HAProxy, the session then ends without a server.
-    func hasLeft(_ session: UnsafeMutablePointer<Session>) -> Bool {
+    func hasClientLeft(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.client.flags.contains(.hungUp), !session.pointee.up.flags.contains(.held) else { return false }
         var byte: UInt8 = 0
         return recv(session.pointee.client.descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
@@ -35,7 +35,7 @@ extension ForwardingThread {
     }
 
     /// Handles a successful connect.
-    mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    mutating func connectSucceeded(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         if let form = state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session, to: session.pointee.server.descriptor)
         {
             return connectFailed(index, session, code: ECONNRESET)
@@ -74,10 +74,10 @@ extension ForwardingThread {
                 ? .waiting
                 : relay.pump(
                     &session.pointee.up, from: &session.pointee.client, to: &session.pointee.server, isLast: session.pointee.down.isDone)
-            hasMore = note(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
+            hasMore = recordResult(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
             let down = relay.pump(
                 &session.pointee.down, from: &session.pointee.server, to: &session.pointee.client, isLast: session.pointee.up.isDone)
-            hasMore = note(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
+            hasMore = recordResult(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
             markFailedSidesDead(session)
             if dead == (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead)) { break }
         }
@@ -101,17 +101,17 @@ extension ForwardingThread {
     }
 
     /// Records the result of pumping a direction. Returns true when the direction has more to move.
-    private func note(
+    private func recordResult(
         _ result: PumpResult, _ session: UnsafeMutablePointer<Session>, source: Unicode.Scalar, sink: Unicode.Scalar, from: inout Side, to: inout Side
     ) -> Bool {
         switch result {
         case .waiting, .finished: return false
         case .more: return true
         case .sourceFailed:
-            blame(source, session)
+            recordAbort(source, session)
             from.flags.insert(.dead)
         case .sinkFailed:
-            blame(sink, session)
+            recordAbort(sink, session)
             to.flags.insert([.dead, .readable, .hungUp])
         }
         return false
@@ -120,16 +120,16 @@ extension ForwardingThread {
     /// Marks a side dead that has an error and is no longer read, because no read would report the error.
     private func markFailedSidesDead(_ session: UnsafeMutablePointer<Session>) {
         if session.pointee.client.flags.isDisjoint(with: .dead), session.pointee.client.flags.contains(.failed), session.pointee.up.flags.contains(.ended) {
-            blame("C", session)
+            recordAbort("C", session)
             session.pointee.client.flags.insert(.dead)
         }
         if session.pointee.server.flags.isDisjoint(with: .dead), session.pointee.server.flags.contains(.failed), session.pointee.down.flags.contains(.ended) {
-            blame("S", session)
+            recordAbort("S", session)
             session.pointee.server.flags.insert(.dead)
         }
     }
 
-    func blame(_ cause: Unicode.Scalar, _ session: UnsafeMutablePointer<Session>) {
+    func recordAbort(_ cause: Unicode.Scalar, _ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.termination.isNormal else { return }
         session.pointee.termination = Termination(cause, "D")
         let server = counters.servers[Int(session.pointee.serverIndex)]

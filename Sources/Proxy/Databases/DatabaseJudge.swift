@@ -8,7 +8,7 @@ package enum ServerFitness: Equatable, Sendable {
     case unfit(reason: String)
 
     /// Fit with the full weight.
-    package static let whole = ServerFitness.fit(quarters: 4)
+    package static let fullWeight = ServerFitness.fit(quarters: 4)
 
     /// True for `fit`.
     package var isFit: Bool { if case .fit = self { true } else { false } }
@@ -19,7 +19,7 @@ package enum DatabaseFault: Equatable, Sendable {
     /// The lag exceeds the limit, or has exceeded it and is not yet below half of it.
     case lagging(Duration)
     /// The receiver has no connection to its source. The age of the values, and the error.
-    case disconnected(Duration, DatabaseComplaint?, channel: String)
+    case disconnected(Duration, DatabaseProblem?, channel: String)
     /// The lag is unknown because the heartbeat table is empty.
     case lagUnknown
     /// The login succeeded, but this question has no answer.
@@ -29,9 +29,9 @@ package enum DatabaseFault: Equatable, Sendable {
     /// Replication is not configured.
     case notReplicating
     /// The receiver has stopped: no new events are fetched.
-    case receiverStopped(DatabaseComplaint?, channel: String)
+    case receiverStopped(DatabaseProblem?, channel: String)
     /// The applier has stopped: no new events are applied.
-    case applierStopped(DatabaseComplaint?, channel: String)
+    case applierStopped(DatabaseProblem?, channel: String)
     /// The configured query returned a different answer.
     case answered(String?, expected: String)
 
@@ -52,22 +52,22 @@ package enum DatabaseFault: Equatable, Sendable {
     /// - Parameter lagMax: the limit of the lag.
     package func reason(lagMax: Duration?) -> String {
         let of = { (channel: String) in channel.isEmpty ? "" : " of channel '\(channel)'" }
-        let cause = { (complaint: DatabaseComplaint?) in complaint.map { ": \($0.description)" } ?? "" }
+        let cause = { (problem: DatabaseProblem?) in problem.map { ": \($0.description)" } ?? "" }
         switch self {
         case .lagging(let lag):
             let limit = lagMax ?? .zero
             return lag > limit
                 ? "replication lag \(Self.text(lag)) > \(Self.text(limit))" : "replication lag \(Self.text(lag)), back in below \(Self.text(limit / 2))"
-        case .disconnected(let silence, let complaint, let channel):
-            return "replica IO thread\(of(channel)) disconnected for \(Self.text(silence))\(cause(complaint))"
+        case .disconnected(let silence, let problem, let channel):
+            return "replica IO thread\(of(channel)) disconnected for \(Self.text(silence))\(cause(problem))"
         case .lagUnknown: return "replication lag unknown: the heartbeat table is empty"
         case .unanswered(let question): return question.description
         case .writable: return "read_only is OFF on a replica"
         case .notReplicating: return "not a replica: no replication is set up"
-        case .receiverStopped(let complaint, let channel): return "replica IO thread\(of(channel)) stopped\(cause(complaint))"
-        case .applierStopped(let complaint, let channel): return "replica SQL thread\(of(channel)) stopped\(cause(complaint))"
+        case .receiverStopped(let problem, let channel): return "replica IO thread\(of(channel)) stopped\(cause(problem))"
+        case .applierStopped(let problem, let channel): return "replica SQL thread\(of(channel)) stopped\(cause(problem))"
         case .answered(let answer, let expected):
-            return "query returned \(answer.map { DatabaseComplaint.shown($0, bytesMax: 64) } ?? "nothing"), expected \(expected)"
+            return "query returned \(answer.map { DatabaseProblem.shown($0, bytesMax: 64) } ?? "nothing"), expected \(expected)"
         }
     }
 
@@ -91,35 +91,35 @@ package enum DatabaseFault: Equatable, Sendable {
 /// twice in a row is a fault, unless this node's user lacks a right.
 package struct DatabaseJudge: Equatable, Sendable {
     /// The state of one server.
-    package struct Standing: Equatable, Sendable {
+    package struct ServerState: Equatable, Sendable {
         /// The last view; `nil` before the first.
         package internal(set) var view: DatabaseView?
         /// When a check last had an answer about the role.
         package internal(set) var seenAt: Instant?
         /// Why this node cannot read all of its state; `nil` while it can.
-        package internal(set) var refusal: DatabaseComplaint?
+        package internal(set) var refusal: DatabaseProblem?
         /// True when the last check could log in, so that its answers are current.
         package internal(set) var isCurrent = false
         /// True when the last check that reached the server was refused, so that earlier answers may be outdated.
         var isLoginRefused = false
         /// The number of checks in a row without an answer to a question that counts.
-        var unansweredInRow = 0
+        var consecutiveUnanswered = 0
         /// The fault; `nil` without a known one.
         package internal(set) var fault: DatabaseFault?
         /// True when it takes sessions despite a fault, because too few servers are better.
         package internal(set) var isKept = false
         /// The fitness that results.
-        package internal(set) var fitness = ServerFitness.whole
+        package internal(set) var fitness = ServerFitness.fullWeight
         /// The last reported lag and its time. The age of the current values is that lag plus the time since then.
         var knownLag: (lag: Duration, at: Instant)?
         /// True when the lag has exceeded the limit and has not been below half of it since then.
         var isHeldByLag = false
 
         /// Compares all properties. A tuple prevents a synthesized `==`.
-        package static func == (left: Standing, right: Standing) -> Bool {
+        package static func == (left: ServerState, right: ServerState) -> Bool {
             (left.view, left.seenAt, left.refusal, left.fault, left.isKept) == (right.view, right.seenAt, right.refusal, right.fault, right.isKept)
-                && (left.fitness, left.isHeldByLag, left.isCurrent, left.isLoginRefused, left.unansweredInRow)
-                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.isLoginRefused, right.unansweredInRow)
+                && (left.fitness, left.isHeldByLag, left.isCurrent, left.isLoginRefused, left.consecutiveUnanswered)
+                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.isLoginRefused, right.consecutiveUnanswered)
                 && left.knownLag?.lag == right.knownLag?.lag && left.knownLag?.at == right.knownLag?.at
         }
     }
@@ -130,58 +130,58 @@ package struct DatabaseJudge: Equatable, Sendable {
     /// The section.
     package let settings: DatabaseSettings
     /// By server.
-    package private(set) var standings: [Standing]
+    package private(set) var states: [ServerState]
 
     /// Creates a judge without views of `count` servers.
     package init(_ settings: DatabaseSettings, servers count: Int) {
         self.settings = settings
-        standings = Array(repeating: Standing(), count: count)
+        states = Array(repeating: ServerState(), count: count)
     }
 
     /// Restores the decision of an earlier process and its time. The values are at least as old as that time.
     package mutating func restore(_ server: Int, _ fitness: ServerFitness, since: Instant) {
-        guard standings.indices.contains(server) else { return }
-        standings[server].knownLag = (.zero, since)
+        guard states.indices.contains(server) else { return }
+        states[server].knownLag = (.zero, since)
         guard !fitness.isFit else { return }
-        standings[server].fitness = fitness
-        standings[server].isHeldByLag = true
+        states[server].fitness = fitness
+        states[server].isHeldByLag = true
     }
 
     /// Resets a server whose host has changed.
-    mutating func forget(_ server: Int) { standings[server] = Standing() }
+    mutating func forget(_ server: Int) { states[server] = ServerState() }
 
     /// Applies the findings of a check. Call `decide` afterwards.
-    package mutating func take(_ look: DatabaseFindings, of server: Int, now: Instant) {
-        precondition(standings.indices.contains(server), "no server \(server)")
-        standings[server].isCurrent = false
-        switch look {
+    package mutating func apply(_ findings: DatabaseFindings, of server: Int, now: Instant) {
+        precondition(states.indices.contains(server), "no server \(server)")
+        states[server].isCurrent = false
+        switch findings {
         case .failed: break
-        case .refused(let complaint): (standings[server].refusal, standings[server].isLoginRefused) = (complaint, true)
+        case .refused(let problem): (states[server].refusal, states[server].isLoginRefused) = (problem, true)
         case .seen(let seen):
-            var standing = standings[server]
-            take(seen, &standing, now: now)
-            standings[server] = standing
+            var state = states[server]
+            apply(seen, &state, now: now)
+            states[server] = state
         }
     }
 
-    private func take(_ seen: DatabaseView, _ standing: inout Standing, now: Instant) {
-        let view = seen.completed(by: standing.view)
+    private func apply(_ seen: DatabaseView, _ state: inout ServerState, now: Instant) {
+        let view = seen.completed(by: state.view)
         let missing = seen.unanswered.filter { needs($0.question, of: view) }
-        let isFirst = standing.seenAt == nil
-        (standing.isCurrent, standing.isLoginRefused, standing.view) = (true, false, view)
-        if seen.isAnswered(.variables) { standing.seenAt = now }
-        standing.refusal = seen.unanswered.first { $0.complaint.isPermissionError }?.complaint
-        standing.unansweredInRow = missing.isEmpty ? 0 : standing.unansweredInRow + 1
-        let found = view.flatMap { fault(in: $0, &standing, now: now) }
+        let isFirst = state.seenAt == nil
+        (state.isCurrent, state.isLoginRefused, state.view) = (true, false, view)
+        if seen.isAnswered(.variables) { state.seenAt = now }
+        state.refusal = seen.unanswered.first { $0.problem.isPermissionError }?.problem
+        state.consecutiveUnanswered = missing.isEmpty ? 0 : state.consecutiveUnanswered + 1
+        let found = view.flatMap { fault(in: $0, &state, now: now) }
         guard let first = missing.first else {
-            standing.fault = found
+            state.fault = found
             return
         }
         // A missing answer does not change the fault until it has been missing repeatedly: a single check may fail accidentally.
-        let isLasting = standing.refusal == nil && (isFirst || standing.unansweredInRow >= Self.missesMax)
+        let isLasting = state.refusal == nil && (isFirst || state.consecutiveUnanswered >= Self.missesMax)
         // The questions after a hanging one were not asked, so the hanging one is reported.
-        let cause = seen.unanswered.first { $0.complaint == first.complaint } ?? first
-        standing.fault = Self.worse(found, isLasting ? .unanswered(cause) : standing.fault)
+        let cause = seen.unanswered.first { $0.problem == first.problem } ?? first
+        state.fault = Self.worse(found, isLasting ? .unanswered(cause) : state.fault)
     }
 
     /// Whether the answer to `question` counts for a server. A primary has no lag, regardless of its heartbeat table.
@@ -202,20 +202,20 @@ package struct DatabaseJudge: Equatable, Sendable {
     ///
     /// - Parameter isAvailable: by server: true when it would take sessions if it were fit.
     package mutating func decide(isAvailable: [Bool], now: Instant) {
-        precondition(isAvailable.count == standings.count, "\(isAvailable.count) for \(standings.count) servers")
+        precondition(isAvailable.count == states.count, "\(isAvailable.count) for \(states.count) servers")
         let kept = kept(isAvailable, now: now)
-        for server in standings.indices {
-            let standing = standings[server]
+        for server in states.indices {
+            let state = states[server]
             let next: ServerFitness
-            standings[server].isKept = kept[server]
-            if let fault = standing.fault {
-                next = kept[server] ? .whole : .unfit(reason: fault.reason(lagMax: settings.lagMax))
-            } else if standing.view == nil, !standing.fitness.isFit, !kept[server] {
-                next = standing.fitness  // from an earlier process, until the first check
+            states[server].isKept = kept[server]
+            if let fault = state.fault {
+                next = kept[server] ? .fullWeight : .unfit(reason: fault.reason(lagMax: settings.lagMax))
+            } else if state.view == nil, !state.fitness.isFit, !kept[server] {
+                next = state.fitness  // from the earlier process, until the first check
             } else {
-                next = .fit(quarters: quarters(standing))
+                next = .fit(quarters: quarters(state))
             }
-            standings[server].fitness = next
+            states[server].fitness = next
         }
     }
 }
@@ -224,13 +224,13 @@ package struct DatabaseJudge: Equatable, Sendable {
 
 extension DatabaseJudge {
     /// The fault in a view; `nil` without one.
-    private func fault(in view: DatabaseView, _ standing: inout Standing, now: Instant) -> DatabaseFault? {
+    private func fault(in view: DatabaseView, _ state: inout ServerState, now: Instant) -> DatabaseFault? {
         let lag = lag(in: view)
-        if let lag { standing.knownLag = (lag, now) }
+        if let lag { state.knownLag = (lag, now) }
         if let limit = settings.lagMax, let lag {
-            if lag > limit { standing.isHeldByLag = true } else if lag < limit / 2 || lag == .zero { standing.isHeldByLag = false }
+            if lag > limit { state.isHeldByLag = true } else if lag < limit / 2 || lag == .zero { state.isHeldByLag = false }
         } else if settings.lagMax == nil {
-            standing.isHeldByLag = false
+            state.isHeldByLag = false
         }
         if let query = settings.query, let answer = view.answer, answer != query.expected { return .answered(answer, expected: query.expected) }
         // The fitness of a writer depends only on its role. For other servers the role is judged before the lag.
@@ -241,22 +241,22 @@ extension DatabaseJudge {
             if !view.isReadOnly { return .writable }
             if view.channels.isEmpty, view.areChannelsKnown, settings.lagSource == .replicaStatus, !view.isStorageReadOnly { return .notReplicating }
         }
-        return lagFault(in: view, lag, &standing, now: now)
+        return lagFault(in: view, lag, &state, now: now)
     }
 
-    private func lagFault(in view: DatabaseView, _ lag: Duration?, _ standing: inout Standing, now: Instant) -> DatabaseFault? {
+    private func lagFault(in view: DatabaseView, _ lag: Duration?, _ state: inout ServerState, now: Instant) -> DatabaseFault? {
         guard let limit = settings.lagMax, !isPrimary(view) else { return nil }
-        if let lag { return standing.isHeldByLag ? .lagging(lag) : nil }
+        if let lag { return state.isHeldByLag ? .lagging(lag) : nil }
         if settings.lagSource != .replicaStatus {
             return view.isAnswered(.heartbeat) && (settings.role == .replica || !view.channels.isEmpty) ? .lagUnknown : nil
         }
         // A source that cannot be reached may have no new events. The last known lag plus the time since then is the upper limit of the age.
         guard view.isAnswered(.replicaStatus), let channel = view.channels.first(where: { $0.receiver == .connecting }) else { return nil }
-        let known = standing.knownLag ?? (.zero, now)
-        standing.knownLag = known
+        let known = state.knownLag ?? (.zero, now)
+        state.knownLag = known
         let age = known.lag + known.at.duration(to: now)
-        if age > limit { standing.isHeldByLag = true }
-        return standing.isHeldByLag ? .disconnected(age, channel.receiverError, channel: channel.name) : nil
+        if age > limit { state.isHeldByLag = true }
+        return state.isHeldByLag ? .disconnected(age, channel.receiverError, channel: channel.name) : nil
     }
 
     /// A server without replication is a primary, however old its heartbeat row is. Lag does not apply to it.
@@ -265,8 +265,8 @@ extension DatabaseJudge {
     private func lag(in view: DatabaseView) -> Duration? { isPrimary(view) ? nil : view.lag(by: settings.lagSource) }
 
     /// The quarters of its weight: four up to a quarter of `max-lag`, one above three quarters.
-    private func quarters(_ standing: Standing) -> Int {
-        guard settings.reducesWeightByLag, let limit = settings.lagMax, limit > .zero, let view = standing.view,
+    private func quarters(_ state: ServerState) -> Int {
+        guard settings.reducesWeightByLag, let limit = settings.lagMax, limit > .zero, let view = state.view,
             let lag = lag(in: view)
         else { return 4 }
         return (1...3).first { lag * 4 > limit * (4 - $0) } ?? 4
@@ -278,10 +278,10 @@ extension DatabaseJudge {
 extension DatabaseJudge {
     /// The servers that stay in because too few are better, by server.
     private func kept(_ isAvailable: [Bool], now: Instant) -> [Bool] {
-        var kept = Array(repeating: false, count: standings.count)
+        var kept = Array(repeating: false, count: states.count)
         var fitCount = 0
         var faulty: [Int] = []
-        for server in standings.indices where isAvailable[server] {
+        for server in states.indices where isAvailable[server] {
             if isFaulty(server) { faulty.append(server) } else { fitCount += 1 }
         }
         let missing = settings.minUp - fitCount
@@ -291,7 +291,7 @@ extension DatabaseJudge {
         for server in chosen { kept[server] = true }
         guard let last = chosen.last else { return kept }
         for server in faulty.dropFirst(missing) where rank(of: server) == rank(of: last) {
-            kept[server] = isAboutAsOld(age(of: server, now: now), than: age(of: last, now: now), isIn: standings[server].isKept)
+            kept[server] = isAboutAsOld(age(of: server, now: now), than: age(of: last, now: now), isIn: states[server].isKept)
         }
         return kept
     }
@@ -305,16 +305,16 @@ extension DatabaseJudge {
 
     /// True with a fault, or with an unfit state from an earlier process.
     private func isFaulty(_ server: Int) -> Bool {
-        standings[server].fault != nil || (standings[server].view == nil && !standings[server].fitness.isFit)
+        states[server].fault != nil || (states[server].view == nil && !states[server].fitness.isFit)
     }
 
-    private func rank(of server: Int) -> Int { standings[server].fault?.rank ?? 2 }
+    private func rank(of server: Int) -> Int { states[server].fault?.rank ?? 2 }
 
     /// The age of its values: zero if the fault does not depend on it, `nil` if it is unknown, which counts as the oldest.
     private func age(of server: Int, now: Instant) -> Duration? {
-        switch standings[server].fault {
+        switch states[server].fault {
         case .lagging(let lag), .disconnected(let lag, _, _): lag
-        case .notReplicating, .receiverStopped, .applierStopped, nil: standings[server].knownLag.map { $0.lag + $0.at.duration(to: now) }
+        case .notReplicating, .receiverStopped, .applierStopped, nil: states[server].knownLag.map { $0.lag + $0.at.duration(to: now) }
         case .lagUnknown, .unanswered, .writable, .answered: .zero
         }
     }
@@ -322,7 +322,7 @@ extension DatabaseJudge {
     /// The order of faulty servers. A server that is kept already has an advantage of half of `max-lag`, so that two servers with similar lags do not
     /// alternate.
     private func order(of server: Int, now: Instant) -> (Int, Int, Duration, Int) {
-        let favour = standings[server].isKept ? (settings.lagMax ?? .zero) / 2 : .zero
+        let favour = states[server].isKept ? (settings.lagMax ?? .zero) / 2 : .zero
         let age = age(of: server, now: now)
         return (rank(of: server), age == nil ? 1 : 0, (age ?? .zero) - favour, server)
     }

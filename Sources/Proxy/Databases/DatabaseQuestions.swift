@@ -99,26 +99,26 @@ package struct DatabaseQuestions: Equatable, Sendable {
     /// - Parameters:
     ///   - answers: in the order of the statements. The answer to an interrupted statement and all later ones are missing.
     ///   - failure: why answers are missing.
-    package func view(_ answers: [MySQLAnswer], for dialect: DatabaseDialect, missing failure: DatabaseComplaint? = nil) -> DatabaseView {
+    package func view(_ answers: [MySQLAnswer], for dialect: DatabaseDialect, missing failure: DatabaseProblem? = nil) -> DatabaseView {
         var left = answers[...]
         var view = DatabaseView(version: "", isReadOnly: true)
         for question in asked {
             let count = statements(of: question, for: dialect).count
-            let complaints = left.prefix(count).compactMap { answer -> DatabaseComplaint? in
-                if case .refused(let error) = answer { DatabaseComplaint(code: Int(error.code), statement: error.message) } else { nil }
+            let problems = left.prefix(count).compactMap { answer -> DatabaseProblem? in
+                if case .refused(let error) = answer { DatabaseProblem(code: Int(error.code), statement: error.message) } else { nil }
             }
             let results = left.prefix(count).map { answer in
                 if case .rows(let rows) = answer { rows } else { MySQLResultSet(columns: [], rows: []) }
             }
             left = left.dropFirst(count)
-            let absence = results.count < count ? failure ?? DatabaseComplaint(code: 0, text: "no answer") : nil
+            let absence = results.count < count ? failure ?? DatabaseProblem(code: 0, text: "no answer") : nil
             if question == .replicas {
-                view.replicas = ReplicaList(results.first?.rows.map { $0.first ?? nil } ?? [], refusal: complaints.first ?? absence)
-            } else if let complaint = complaints.first ?? absence {
-                view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), complaint))
+                view.replicas = ReplicaList(results.first?.rows.map { $0.first ?? nil } ?? [], refusal: problems.first ?? absence)
+            } else if let problem = problems.first ?? absence {
+                view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), problem))
             } else if let result = results.first, !take(result, of: question, into: &view) {
-                let complaint = DatabaseComplaint(code: 0, text: "the answer lacks read_only")
-                view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), complaint))
+                let problem = DatabaseProblem(code: 0, text: "the answer lacks read_only")
+                view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), problem))
             }
         }
         return view
@@ -134,7 +134,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
             }
             guard let readOnly = values["read_only"] else { return false }
             let isOn = { (value: String?) in value.map { !["off", "0"].contains($0.lowercased()) } ?? false }
-            view.version = DatabaseComplaint.shown(values["version"] ?? "", bytesMax: 64)
+            view.version = DatabaseProblem.shown(values["version"] ?? "", bytesMax: 64)
             view.isStorageReadOnly = isOn(values["innodb_read_only"])
             view.isReadOnly = isOn(readOnly) || isOn(values["super_read_only"]) || view.isStorageReadOnly
         case .replicaStatus: view.channels = answer.rows.indices.map { Self.channel(answer, $0) }
@@ -158,13 +158,13 @@ package struct DatabaseQuestions: Equatable, Sendable {
             default: .stopped
             }
         }
-        let error = { (code: String?, text: String?) -> DatabaseComplaint? in
+        let error = { (code: String?, text: String?) -> DatabaseProblem? in
             guard let code = code.flatMap({ Int($0) }), code > 0 else { return nil }
-            return DatabaseComplaint(code: code, statement: text ?? "")
+            return DatabaseProblem(code: code, statement: text ?? "")
         }
         let seconds = status.value("Seconds_Behind_Source", "Seconds_Behind_Master", row: row).flatMap { Int64($0) }
         return ReplicationChannel(
-            name: DatabaseComplaint.shown(status.value("Channel_Name", "Connection_name", row: row) ?? "", bytesMax: 64),
+            name: DatabaseProblem.shown(status.value("Channel_Name", "Connection_name", row: row) ?? "", bytesMax: 64),
             receiver: state(status.value("Replica_IO_Running", "Slave_IO_Running", row: row)),
             applier: state(status.value("Replica_SQL_Running", "Slave_SQL_Running", row: row)),
             receiverError: error(status.value("Last_IO_Errno", row: row), status.value("Last_IO_Error", row: row)),

@@ -246,7 +246,7 @@ package struct DatabaseSession {
                 state = .login(authentication, rounds: rounds + 1)
                 return send(try authentication.answer(cryptography))
             case .authenticationMoreData(let more):
-                let answer = try authentication.goOn(more, isPrivate: stream != nil, cryptography)
+                let answer = try authentication.handleMoreData(more, isPrivate: stream != nil, cryptography)
                 state = .login(authentication, rounds: rounds + 1)
                 return answer.map { send($0) } ?? []
             case nil:
@@ -294,7 +294,7 @@ package struct DatabaseSession {
 
     private mutating func queryAnswered(_ payload: [UInt8], _ number: Int) -> [Output] {
         do throws(MySQLResultError) {
-            guard let whole = try answer.take(payload) else { return [] }
+            guard let whole = try answer.read(payload) else { return [] }
             if case .refused(let error) = whole, case .passwordExpired = DatabaseError(error) { return quit() + finish(.passwordExpired(error)) }
             report.answers.append(whole)
             return ask(number + 1)

@@ -1,7 +1,7 @@
 import Wire
 
 /// An error from a database: of a replication thread, or the answer to a question. Or the reason why this node could not ask.
-package struct DatabaseComplaint: Equatable, Sendable {
+package struct DatabaseProblem: Equatable, Sendable {
     /// The maximum length of the text in bytes. Longer texts are cut.
     package static let textBytesMax = 160
 
@@ -10,10 +10,10 @@ package struct DatabaseComplaint: Equatable, Sendable {
     /// The text, escaped for output.
     package let text: String
 
-    /// Creates a complaint from this node's text, or from the server's answer to a login.
+    /// Creates a problem from this node's text, or from the server's answer to a login.
     package init(code: Int, text: String) { (self.code, self.text) = (code, Self.shown(text, bytesMax: Self.textBytesMax)) }
 
-    /// Creates a complaint from the error of a statement, of this node or of a replication thread.
+    /// Creates a problem from the error of a statement, of this node or of a replication thread.
     ///
     /// - Parameter text: only the first clause is kept, because the rest may contain complete statements with customers' values.
     package init(code: Int, statement text: String) { self.init(code: code, text: Self.firstClause(of: text)) }
@@ -84,16 +84,16 @@ package struct ReplicationChannel: Equatable, Sendable {
     /// The thread that applies events ("SQL thread").
     package var applier: ThreadState
     /// Why the receiver has stopped or cannot connect.
-    package var receiverError: DatabaseComplaint?
+    package var receiverError: DatabaseProblem?
     /// Why the applier has stopped.
-    package var applierError: DatabaseComplaint?
+    package var applierError: DatabaseProblem?
     /// The lag that the server reports; `nil` when it reports none.
     package var lag: Duration?
 
     /// Creates a channel.
     package init(
-        name: String = "", receiver: ThreadState = .running, applier: ThreadState = .running, receiverError: DatabaseComplaint? = nil,
-        applierError: DatabaseComplaint? = nil, lag: Duration? = nil
+        name: String = "", receiver: ThreadState = .running, applier: ThreadState = .running, receiverError: DatabaseProblem? = nil,
+        applierError: DatabaseProblem? = nil, lag: Duration? = nil
     ) {
         (self.name, self.receiver, self.applier) = (name, receiver, applier)
         (self.receiverError, self.applierError, self.lag) = (receiverError, applierError, lag)
@@ -183,15 +183,15 @@ package struct UnansweredQuestion: Equatable, Sendable {
     /// The name in messages: "SHOW REPLICA STATUS", "heartbeat ops.heartbeat", "query".
     package let name: String
     /// The reason: an error or a timeout.
-    package let complaint: DatabaseComplaint
+    package let problem: DatabaseProblem
 
     /// Creates an unanswered question.
-    package init(_ question: DatabaseQuestion, name: String, _ complaint: DatabaseComplaint) {
-        (self.question, self.name, self.complaint) = (question, name, complaint)
+    package init(_ question: DatabaseQuestion, name: String, _ problem: DatabaseProblem) {
+        (self.question, self.name, self.problem) = (question, name, problem)
     }
 
     /// "'SHOW REPLICA STATUS' fails: no answer within 1s".
-    package var description: String { "'\(name)' fails: \(complaint.description)" }
+    package var description: String { "'\(name)' fails: \(problem.description)" }
 }
 
 /// The findings of one check of a database, in addition to the check's result.
@@ -199,7 +199,7 @@ package enum DatabaseFindings: Equatable, Sendable {
     /// The login succeeded. The view's `unanswered` contains the questions without an answer.
     case seen(DatabaseView)
     /// The login failed because of the user, its password or TLS. The server is not at fault.
-    case refused(DatabaseComplaint)
+    case refused(DatabaseProblem)
     /// The server was not reached, or did not answer in time.
     case failed
 }

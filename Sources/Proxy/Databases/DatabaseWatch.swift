@@ -1,7 +1,7 @@
 import Wire
 
 /// The state of the databases behind one proxy, and the decisions about them: the judge decides about replicas, the election about a primary, and changes are
-/// reported. It does no I/O: views, the registry's states and the peers' words come in, and an outcome is returned.
+/// reported. It does no I/O: views, the registry's states and the peers' messages come in, and an outcome is returned.
 package struct DatabaseWatch: Sendable {
     /// The registry's state of a server.
     package struct Availability: Equatable, Sendable {
@@ -12,7 +12,7 @@ package struct DatabaseWatch: Sendable {
         /// The address to show in log lines; `nil` for none.
         package var address: SocketAddress?
 
-        /// Creates circumstances.
+        /// Creates an availability.
         package init(isRunning: Bool, isAvailable: Bool, address: SocketAddress? = nil) {
             (self.isRunning, self.isAvailable, self.address) = (isRunning, isAvailable, address)
         }
@@ -26,10 +26,10 @@ package struct DatabaseWatch: Sendable {
         package var closing: [Int] = []
         /// A server that has become the choice and must be checked immediately.
         package var checking: Int?
-        /// The word to send to the peers; `nil` for none.
-        package var word: WriterWord?
+        /// The message to send to the peers; `nil` for none.
+        package var message: WriterMessage?
         /// The lines to log.
-        package var news: [LogEntry] = []
+        package var logEntries: [LogEntry] = []
     }
 
     /// A line for the log.
@@ -47,7 +47,7 @@ package struct DatabaseWatch: Sendable {
     private static let problemReportDelay = Duration.seconds(2)
     /// How long the writer may be unknown after the start before this is reported. The node first waits for its peers. After that the state may last, for
     /// example when databases refuse the user.
-    private static let startingAfter = Duration.seconds(10)
+    private static let startingReportDelay = Duration.seconds(10)
 
     /// The section.
     package let settings: DatabaseSettings
@@ -62,13 +62,13 @@ package struct DatabaseWatch: Sendable {
     /// When the current problem began.
     package private(set) var problemSince: Instant?
     /// The servers that refuse this node or some of its questions.
-    package var refused: [Int] { names.indices.filter { judge.standings[$0].refusal != nil } }
+    package var refused: [Int] { names.indices.filter { judge.states[$0].refusal != nil } }
 
     private let names: [String]
     private var misses: [Int]
-    private var isTroubleReported = false
+    private var isProblemReported = false
     private var isRefusalReported = false
-    private var isSilenceReported = false
+    private var isUnansweredReported = false
 
     /// Creates the watch of the servers with these names.
     ///
@@ -103,9 +103,9 @@ package struct DatabaseWatch: Sendable {
     }
 
     /// Applies the findings of a check. Call `decide` afterwards.
-    package mutating func take(_ look: DatabaseFindings, of server: Int, now: Instant) {
-        misses[server] = look == .failed ? misses[server] + 1 : 0
-        judge.take(look, of: server, now: now)
+    package mutating func apply(_ findings: DatabaseFindings, of server: Int, now: Instant) {
+        misses[server] = findings == .failed ? misses[server] + 1 : 0
+        judge.apply(findings, of: server, now: now)
     }
 
     /// Resets a server whose host has changed or whose address is lost, because earlier findings concern the old host. Call `decide` afterwards.
@@ -114,71 +114,71 @@ package struct DatabaseWatch: Sendable {
         judge.forget(server)
     }
 
-    /// The replicas in the findings of a check, and a line to log. Call it after `take` and `decide`. `nil` without a list and for any server but the current
+    /// The replicas in the findings of a check, and a line to log. Call it after `apply` and `decide`. `nil` without a list and for any server but the current
     /// writer.
-    package mutating func replicas(in look: DatabaseFindings, of server: Int, now: Instant) -> (list: ReplicaList, news: LogEntry?)? {
-        guard decision.writer == server, case .seen(let view) = look, let list = view.replicas, discovery != nil else { return nil }
-        return (list, discovery?.take(list, of: names[server], user: settings.user, now: now))
+    package mutating func replicas(in findings: DatabaseFindings, of server: Int, now: Instant) -> (list: ReplicaList, news: LogEntry?)? {
+        guard decision.writer == server, case .seen(let view) = findings, let list = view.replicas, discovery != nil else { return nil }
+        return (list, discovery?.apply(list, of: names[server], user: settings.user, now: now))
     }
 
     /// Decides with the current state. Call it after each check, after each change in the registry or from a peer, and once a second.
-    package mutating func decide(_ circumstances: [Availability], peers: WriterPeers, now: Instant) -> Outcome {
+    package mutating func decide(_ availability: [Availability], peers: WriterPeers, now: Instant) -> Outcome {
         var outcome = Outcome()
-        let keptBefore = judge.standings.map(\.isKept)
-        judge.decide(isAvailable: circumstances.map(\.isAvailable), now: now)
+        let keptBefore = judge.states.map(\.isKept)
+        judge.decide(isAvailable: availability.map(\.isAvailable), now: now)
         if election != nil {
-            decideWriter(circumstances, peers, now: now, &outcome)
+            decideWriter(availability, peers, now: now, &outcome)
         } else {
-            outcome.fitness = judge.standings.map(\.fitness)
-            for server in names.indices where judge.standings[server].isKept && !keptBefore[server] {
-                let fault = judge.standings[server].fault
+            outcome.fitness = judge.states.map(\.fitness)
+            for server in names.indices where judge.states[server].isKept && !keptBefore[server] {
+                let fault = judge.states[server].fault
                 // The alarm about the question is sufficient.
                 if case .unanswered = fault { continue }
                 let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
-                outcome.news.append(
+                outcome.logEntries.append(
                     LogEntry(level: .warning, text: "\(names[server]) stays in despite a fault: \(reason); too few better servers (min-up \(settings.minUp))"))
             }
         }
         reportRefusal(&outcome)
-        reportSilence(&outcome)
+        reportUnansweredQuestion(&outcome)
         return outcome
     }
 
     /// The servers with an unanswered question that counts against them.
-    package var silent: [Int] { names.indices.filter { silence(of: $0) != nil } }
+    package var serversWithUnansweredQuestions: [Int] { names.indices.filter { unansweredQuestion(of: $0) != nil } }
 
     /// The unanswered question of a server, if it counts against the server.
-    package func silence(of server: Int) -> UnansweredQuestion? {
-        if case .unanswered(let question) = judge.standings[server].fault { question } else { nil }
+    package func unansweredQuestion(of server: Int) -> UnansweredQuestion? {
+        if case .unanswered(let question) = judge.states[server].fault { question } else { nil }
     }
 
     /// Reports that a server takes sessions despite an unanswered question: once, until this is over.
-    private mutating func reportSilence(_ outcome: inout Outcome) {
-        let serving = silent.filter { outcome.fitness[$0].isFit }
-        if let first = serving.first, let question = silence(of: first), !isSilenceReported {
-            isSilenceReported = true
+    private mutating func reportUnansweredQuestion(_ outcome: inout Outcome) {
+        let serving = serversWithUnansweredQuestions.filter { outcome.fitness[$0].isFit }
+        if let first = serving.first, let question = unansweredQuestion(of: first), !isUnansweredReported {
+            isUnansweredReported = true
             let others = serving.count == 1 ? "" : " (and \(serving.count - 1) more)"
             let reason = election == nil ? "too few better servers (min-up \(settings.minUp))" : "no other server is known to accept writes"
             let effect = "it still takes sessions: \(reason)"
-            outcome.news.append(LogEntry(level: .alert, text: "\(names[first])\(others): \(question.description); \(effect)"))
-        } else if serving.isEmpty, isSilenceReported {
-            isSilenceReported = false
-            outcome.news.append(LogEntry(level: .notice, text: "all queries succeed again on every server that takes sessions"))
+            outcome.logEntries.append(LogEntry(level: .alert, text: "\(names[first])\(others): \(question.description); \(effect)"))
+        } else if serving.isEmpty, isUnansweredReported {
+            isUnansweredReported = false
+            outcome.logEntries.append(LogEntry(level: .notice, text: "all queries succeed again on every server that takes sessions"))
         }
     }
 
     /// Reports that a server refuses this node: once, until no server does.
     private mutating func reportRefusal(_ outcome: inout Outcome) {
         let refused = refused
-        if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalReported {
+        if let first = refused.first, let refusal = judge.states[first].refusal, !isRefusalReported {
             isRefusalReported = true
             let event = refusal.code > 0 ? "\(names[first]) refuses user '\(settings.user)'" : "\(names[first]) cannot be queried as user '\(settings.user)'"
             let effect = "roles and lag are unknown until this is fixed, servers keep their last state"
             let remedy = "grant the user its rights or correct the section"
-            outcome.news.append(LogEntry(level: .alert, text: "\(event): \(refusal.description); \(effect); \(remedy)"))
+            outcome.logEntries.append(LogEntry(level: .alert, text: "\(event): \(refusal.description); \(effect); \(remedy)"))
         } else if refused.isEmpty, isRefusalReported {
             isRefusalReported = false
-            outcome.news.append(LogEntry(level: .notice, text: "all servers accept user '\(settings.user)' again"))
+            outcome.logEntries.append(LogEntry(level: .notice, text: "all servers accept user '\(settings.user)' again"))
         }
     }
 }
@@ -187,80 +187,80 @@ package struct DatabaseWatch: Sendable {
 
 extension DatabaseWatch {
     /// The server as the last checks show it.
-    private func sight(of server: Int, _ circumstances: Availability) -> Writability {
-        let standing = judge.standings[server]
-        if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
-        if standing.isLoginRefused { return .unknown }
+    private func assessWritability(of server: Int, _ availability: Availability) -> Writability {
+        let state = judge.states[server]
+        if !availability.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
+        if state.isLoginRefused { return .unknown }
         // Each answer counts even if others are missing.
-        if case .answered = standing.fault { return .readOnly }
-        if let view = standing.view, view.isReadOnly { return .readOnly }
-        if case .unanswered = standing.fault { return .unanswered }
-        guard let view = standing.view, standing.refusal == nil || standing.isCurrent && view.isAnswered(.variables) && view.isAnswered(.query)
+        if case .answered = state.fault { return .readOnly }
+        if let view = state.view, view.isReadOnly { return .readOnly }
+        if case .unanswered = state.fault { return .unanswered }
+        guard let view = state.view, state.refusal == nil || state.isCurrent && view.isAnswered(.variables) && view.isAnswered(.query)
         else { return .unknown }
         return .writable(isReplicating: !view.channels.isEmpty)
     }
 
-    private mutating func decideWriter(_ circumstances: [Availability], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
-        let sights = names.indices.map { sight(of: $0, circumstances[$0]) }
-        let before = (ballot: election?.ballot, choice: election?.choice, trouble: decision.trouble)
-        guard let next = election?.decide(sights, peers: peers), let election else { return }
+    private mutating func decideWriter(_ availability: [Availability], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
+        let writability = names.indices.map { assessWritability(of: $0, availability[$0]) }
+        let before = (ballot: election?.ballot, choice: election?.choice, trouble: decision.problem)
+        guard let next = election?.decide(writability, peers: peers), let election else { return }
         decision = next
-        (outcome.closing, outcome.word) = (next.closing, next.word)
+        (outcome.closing, outcome.message) = (next.closing, next.message)
         if election.ballot != before.ballot, let choice = election.choice, let ballot = election.ballot {
             outcome.checking = choice
             if choice != before.choice {
                 let event = next.writer == choice ? "writes go to" : "writes will go to"
-                let address = circumstances[choice].address.map { " (\($0))" } ?? ""
+                let address = availability[choice].address.map { " (\($0))" } ?? ""
                 let old = before.choice.map { "; sessions to the previous writer '\(names[$0])' are closed" } ?? ""
                 let level: LogLevel = before.choice == nil ? .notice : .warning
-                outcome.news.append(LogEntry(level: level, text: "\(event) server '\(names[choice])'\(address), epoch \(ballot.epoch)\(old)"))
+                outcome.logEntries.append(LogEntry(level: level, text: "\(event) server '\(names[choice])'\(address), epoch \(ballot.epoch)\(old)"))
             }
         }
-        outcome.fitness = names.indices.map { $0 == next.writer ? .whole : .unfit(reason: reason(against: $0, sights[$0])) }
-        reportTrouble(from: before.trouble, now: now, &outcome)
+        outcome.fitness = names.indices.map { $0 == next.writer ? .fullWeight : .unfit(reason: reason(against: $0, writability[$0])) }
+        reportProblem(from: before.trouble, now: now, &outcome)
     }
 
     /// Why a server gets no writes.
-    private func reason(against server: Int, _ sight: Writability) -> String {
-        if server == election?.choice, let trouble = decision.trouble, !sight.isRuledOut { return text(of: trouble) }
-        switch sight {
-        case .unknown: return judge.standings[server].refusal == nil ? "not checked yet" : "unknown whether it accepts writes"
+    private func reason(against server: Int, _ writability: Writability) -> String {
+        if server == election?.choice, let problem = decision.problem, !writability.isRuledOut { return text(of: problem) }
+        switch writability {
+        case .unknown: return judge.states[server].refusal == nil ? "not checked yet" : "unknown whether it accepts writes"
         case .unreachable: return "cannot be reached"
-        case .unanswered: return silence(of: server)?.description ?? "unknown whether it accepts writes"
+        case .unanswered: return unansweredQuestion(of: server)?.description ?? "unknown whether it accepts writes"
         case .readOnly:
-            if let fault = judge.standings[server].fault, case .answered = fault { return fault.reason(lagMax: nil) }
+            if let fault = judge.states[server].fault, case .answered = fault { return fault.reason(lagMax: nil) }
             return "read_only is ON"
         case .writable:
-            guard let choice = election?.choice else { return decision.trouble.map(text(of:)) ?? "not the writer" }
+            guard let choice = election?.choice else { return decision.problem.map(text(of:)) ?? "not the writer" }
             return "accepts writes, but the writer is '\(names[choice])'"
         }
     }
 
-    private mutating func reportTrouble(from before: WriterProblem?, now: Instant, _ outcome: inout Outcome) {
-        guard let trouble = decision.trouble else {
-            if isTroubleReported {
+    private mutating func reportProblem(from before: WriterProblem?, now: Instant, _ outcome: inout Outcome) {
+        guard let problem = decision.problem else {
+            if isProblemReported {
                 let writer = decision.writer.map { "writes go to server '\(names[$0])'" } ?? "no writer yet"
-                outcome.news.append(LogEntry(level: .notice, text: "writer trouble is over: \(writer)"))
+                outcome.logEntries.append(LogEntry(level: .notice, text: "writer trouble is over: \(writer)"))
             }
-            (problemSince, isTroubleReported) = (nil, false)
+            (problemSince, isProblemReported) = (nil, false)
             return
         }
-        if trouble != before || problemSince == nil {
+        if problem != before || problemSince == nil {
             problemSince = now
-            isTroubleReported = false
+            isProblemReported = false
         }
-        let patience = trouble == .starting ? Self.startingAfter : Self.problemReportDelay
-        guard !isTroubleReported, let since = problemSince, since.duration(to: now) >= patience else { return }
-        isTroubleReported = true
+        let delay = problem == .starting ? Self.startingReportDelay : Self.problemReportDelay
+        guard !isProblemReported, let since = problemSince, since.duration(to: now) >= delay else { return }
+        isProblemReported = true
         let rest = decision.writer.map { "; writes continue to server '\(names[$0])'" } ?? "; there is no writer, new sessions are refused"
-        outcome.news.append(LogEntry(level: .alert, text: text(of: trouble) + rest))
+        outcome.logEntries.append(LogEntry(level: .alert, text: text(of: problem) + rest))
     }
 
     /// The current problem in words; `nil` without one.
-    package var trouble: String? { decision.trouble.map(text(of:)) }
+    package var problem: String? { decision.problem.map(text(of:)) }
 
-    private func text(of trouble: WriterProblem) -> String {
-        switch trouble {
+    private func text(of problem: WriterProblem) -> String {
+        switch problem {
         case .severalWritable(let servers): "\(servers.map { names[$0] }.joined(separator: " and ")) accept writes, but only one may"
         case .noneWritable: "no server accepts writes"
         case .peerObjects(let peer): "\(peer) still sees \(election?.choice.map { names[$0] } ?? "another server") accept writes"

@@ -5,7 +5,7 @@ package struct ReplicaList: Equatable, Sendable {
     /// Why a list may be incomplete.
     package enum Flaw: Equatable, Sendable {
         /// The statement was refused, or the user lacks the right to see other users' sessions.
-        case refused(DatabaseComplaint)
+        case refused(DatabaseProblem)
         /// A listed host is not an address that can be connected to.
         case unusable(String)
         /// There are more than `hostsMax` replicas.
@@ -30,12 +30,12 @@ package struct ReplicaList: Equatable, Sendable {
     /// - Parameters:
     ///   - lines: the first column of the first answer.
     ///   - refusal: why a statement was refused.
-    package init(_ lines: [String?], refusal: DatabaseComplaint? = nil) {
+    package init(_ lines: [String?], refusal: DatabaseProblem? = nil) {
         for line in lines.prefix(Self.hostsMax) {
             switch Self.host(line ?? "") {
             case .some(.some(let host)): hosts.append(host)
             case .some(.none): continue
-            case .none: if flaw == nil { flaw = .unusable(DatabaseComplaint.shown(line ?? "", bytesMax: 64)) }
+            case .none: if flaw == nil { flaw = .unusable(DatabaseProblem.shown(line ?? "", bytesMax: 64)) }
             }
         }
         if lines.count > Self.hostsMax { flaw = flaw ?? .tooLong }
@@ -80,9 +80,9 @@ package struct ReplicaDiscovery: Equatable, Sendable {
     /// The writer's last non-empty list; empty before the first.
     package private(set) var hosts: [IPAddress] = []
     /// The problem with the last list; `nil` without one.
-    package private(set) var trouble: String?
+    package private(set) var problem: String?
     private var problemSince: Instant?
-    private var isTold = false
+    private var isReported = false
 
     /// Creates the initial state.
     package init() {}
@@ -90,24 +90,24 @@ package struct ReplicaDiscovery: Equatable, Sendable {
     /// Applies the list of the writer named `writer`. Returns a line to log, if there is one.
     ///
     /// - Parameter user: the user that has asked.
-    package mutating func take(_ list: ReplicaList, of writer: String, user: String, now: Instant) -> DatabaseWatch.LogEntry? {
+    package mutating func apply(_ list: ReplicaList, of writer: String, user: String, now: Instant) -> DatabaseWatch.LogEntry? {
         if !list.hosts.isEmpty { hosts = list.hosts }
-        guard let next = Self.trouble(with: list, of: writer, user: user) else {
-            defer { (trouble, problemSince, isTold) = (nil, nil, false) }
-            return isTold ? DatabaseWatch.LogEntry(level: .notice, text: "\(writer) lists its replicas again") : nil
+        guard let next = Self.problem(with: list, of: writer, user: user) else {
+            defer { (problem, problemSince, isReported) = (nil, nil, false) }
+            return isReported ? DatabaseWatch.LogEntry(level: .notice, text: "\(writer) lists its replicas again") : nil
         }
-        if next != trouble { (trouble, problemSince, isTold) = (next, now, false) }
-        guard !isTold, let since = problemSince, since.duration(to: now) >= Self.problemReportDelay else { return nil }
-        isTold = true
+        if next != problem { (problem, problemSince, isReported) = (next, now, false) }
+        guard !isReported, let since = problemSince, since.duration(to: now) >= Self.problemReportDelay else { return nil }
+        isReported = true
         if case .refused = list.flaw { return DatabaseWatch.LogEntry(level: .alert, text: next) }
         return DatabaseWatch.LogEntry(level: .warning, text: next)
     }
 
-    private static func trouble(with list: ReplicaList, of writer: String, user: String) -> String? {
+    private static func problem(with list: ReplicaList, of writer: String, user: String) -> String? {
         switch list.flaw {
-        case .refused(let complaint):
-            "\(writer) refuses to list its replicas: \(complaint.description); known replicas stay"
-                + (permissionErrors.contains(complaint.code) ? "; run GRANT PROCESS ON *.* TO '\(user)'" : "")
+        case .refused(let problem):
+            "\(writer) refuses to list its replicas: \(problem.description); known replicas stay"
+                + (permissionErrors.contains(problem.code) ? "; run GRANT PROCESS ON *.* TO '\(user)'" : "")
         case .unusable(let line):
             "\(writer) lists replica '\(line)', which is not a usable address; known replicas stay; set skip_name_resolve so that it lists addresses"
         case .tooLong: "\(writer) lists more than \(ReplicaList.hostsMax) replicas; further ones are ignored, known replicas stay"

@@ -13,13 +13,13 @@ package struct WriterBallot: Equatable, Comparable, Sendable {
 }
 
 /// A node's message to the others about a proxy's writer.
-package struct WriterWord: Equatable, Sendable {
+package struct WriterMessage: Equatable, Sendable {
     /// The node's ballot. The node sends new sessions to no other server.
     package var ballot: WriterBallot
     /// True when the node's last check has found that server writable.
     package var isConfirmed: Bool
 
-    /// Creates a word.
+    /// Creates a message.
     package init(ballot: WriterBallot, isConfirmed: Bool) { (self.ballot, self.isConfirmed) = (ballot, isConfirmed) }
 }
 
@@ -29,19 +29,19 @@ package enum WriterPeers: Equatable, Sendable {
     package struct Peer: Equatable, Sendable {
         /// Its name.
         package var name: String
-        /// The last word in the current gossip session; `nil` for none: it has no ballot.
-        package var word: WriterWord?
+        /// The last message in the current gossip session; `nil` for none: it has no ballot.
+        package var message: WriterMessage?
         /// This node's last ballot that the peer is known to have; `nil` for none.
         package var known: WriterBallot?
 
         /// Creates a peer.
-        package init(name: String, word: WriterWord?, known: WriterBallot?) { (self.name, self.word, self.known) = (name, word, known) }
+        package init(name: String, message: WriterMessage?, known: WriterBallot?) { (self.name, self.message, self.known) = (name, message, known) }
     }
 
     /// The peers are not known yet, so the ballot does not change.
     case awaited
     /// The peers that this node hears; empty for a single node.
-    case heard([Peer])
+    case reachable([Peer])
 }
 
 /// The state of a possible writer, as this node's last checks show it.
@@ -61,7 +61,7 @@ package enum Writability: Equatable, Sendable {
     /// True when it cannot be the writer, as far as this node knows.
     var isRuledOut: Bool { self == .unreachable || self == .readOnly }
     /// True when it is unknown whether it takes writes.
-    var isOpen: Bool { self == .unknown || self == .unanswered }
+    var isUndetermined: Bool { self == .unknown || self == .unanswered }
 }
 
 /// A problem with the writer, for the operator. Servers are indexes.
@@ -80,8 +80,8 @@ package enum WriterProblem: Equatable, Sendable {
     case starting
 }
 
-/// Decides together with the other nodes where a proxy's writes are sent. It does no I/O: the states of servers and the peers' words come in, and a decision is
-/// returned.
+/// Decides together with the other nodes where a proxy's writes are sent. It does no I/O: the states of servers and the peers' messages come in, and a decision
+/// is returned.
 ///
 /// A node sends new sessions to a writer only while each peer that it hears knows its ballot and has no other one, and it leaves the old writer before it
 /// announces a higher ballot. So two nodes that hear each other never send writes to different servers, even when messages are delayed. A node casts a ballot
@@ -91,12 +91,12 @@ package struct WriterElection: Equatable, Sendable {
     package struct Decision: Equatable, Sendable {
         /// The server for new sessions; `nil` for none.
         package var writer: Int?
-        /// The word to send to the peers; `nil` before the first ballot.
-        package var word: WriterWord?
+        /// The message to send to the peers; `nil` before the first ballot.
+        package var message: WriterMessage?
         /// Servers whose sessions must be closed because another one has taken over. Set only in the decision that changes the choice.
         package var closing: [Int] = []
         /// Why there is no writer, or a problem that exists despite one; `nil` without a problem.
-        package var trouble: WriterProblem?
+        package var problem: WriterProblem?
 
         /// Creates an empty decision.
         package init() {}
@@ -122,26 +122,26 @@ package struct WriterElection: Equatable, Sendable {
     /// Decides with the current state.
     ///
     /// - Parameter sights: by server.
-    package mutating func decide(_ sights: [Writability], peers: WriterPeers) -> Decision {
-        precondition(sights.count == choices.count, "\(sights.count) views of \(choices.count) servers")
+    package mutating func decide(_ writability: [Writability], peers: WriterPeers) -> Decision {
+        precondition(writability.count == choices.count, "\(writability.count) views of \(choices.count) servers")
         var decision = Decision()
         let before = ballot
-        let candidate = candidate(sights)
-        if case .heard(let heard) = peers {
-            for peer in heard { if let word = peer.word { adopt(word.ballot) } }
+        let candidate = candidate(writability)
+        if case .reachable(let reachable) = peers {
+            for peer in reachable { if let message = peer.message { adopt(message.ballot) } }
             // A choice that is not configured here cannot be used here, so the place of the writer is vacant.
-            let isVacant = choice.map { sights[$0].isRuledOut || sights[$0] == .unanswered } ?? true
+            let isVacant = choice.map { writability[$0].isRuledOut || writability[$0] == .unanswered } ?? true
             if isVacant, let candidate, candidate != choice {
-                if let objectingPeer = objectingPeer(heard) {
-                    decision.trouble = .peerObjects(objectingPeer)
+                if let objectingPeer = objectingPeer(reachable) {
+                    decision.problem = .peerObjects(objectingPeer)
                 } else if (ballot?.epoch ?? 0) + 1 < Self.epochMax {
                     ballot = WriterBallot(epoch: (ballot?.epoch ?? 0) + 1, choice: choices[candidate])
                 }
             }
         }
         if let before, let ballot, before.choice != ballot.choice { decision.closing = choices.indices.filter { choices[$0] != ballot.choice } }
-        decision.word = ballot.map { ballot in WriterWord(ballot: ballot, isConfirmed: choice.map { sights[$0].isWritable } ?? false) }
-        settle(&decision, sights, peers)
+        decision.message = ballot.map { ballot in WriterMessage(ballot: ballot, isConfirmed: choice.map { writability[$0].isWritable } ?? false) }
+        setWriter(&decision, writability, peers)
         return decision
     }
 
@@ -151,47 +151,47 @@ package struct WriterElection: Equatable, Sendable {
     }
 
     /// The server that may take over. Of several writable servers it is the only one without replication.
-    private func candidate(_ sights: [Writability]) -> Int? {
-        let writable = sights.indices.filter { sights[$0].isWritable }
+    private func candidate(_ writability: [Writability]) -> Int? {
+        let writable = writability.indices.filter { writability[$0].isWritable }
         guard writable.count > 1 else { return writable.first }
-        let heads = writable.filter { sights[$0] == .writable(isReplicating: false) }
+        let heads = writable.filter { writability[$0] == .writable(isReplicating: false) }
         return heads.count == 1 ? heads.first : nil
     }
 
     /// The name of a peer that finds the current writer writable.
     private func objectingPeer(_ peers: [WriterPeers.Peer]) -> String? {
         guard let ballot else { return nil }
-        return peers.first { $0.word == WriterWord(ballot: ballot, isConfirmed: true) }?.name
+        return peers.first { $0.message == WriterMessage(ballot: ballot, isConfirmed: true) }?.name
     }
 
     /// True when the peer has a different ballot, or may not know this one yet and so may still adopt a different one.
-    private func isBehind(_ peer: WriterPeers.Peer) -> Bool { peer.known != ballot || peer.word.map { $0.ballot != ballot } ?? false }
+    private func isBehind(_ peer: WriterPeers.Peer) -> Bool { peer.known != ballot || peer.message.map { $0.ballot != ballot } ?? false }
 
     /// Sets the writer and the problem.
-    private func settle(_ decision: inout Decision, _ sights: [Writability], _ peers: WriterPeers) {
-        let writable = sights.indices.filter { sights[$0].isWritable }
-        if let choice, !sights[choice].isRuledOut {
+    private func setWriter(_ decision: inout Decision, _ writability: [Writability], _ peers: WriterPeers) {
+        let writable = writability.indices.filter { writability[$0].isWritable }
+        if let choice, !writability[choice].isRuledOut {
             switch peers {
             case .awaited: decision.writer = choice
-            case .heard(let heard):
-                if let behind = heard.first(where: { isBehind($0) }) {
-                    decision.trouble = .peerBehind(behind.name)
+            case .reachable(let reachable):
+                if let behind = reachable.first(where: { isBehind($0) }) {
+                    decision.problem = .peerBehind(behind.name)
                     return
                 }
                 decision.writer = choice
             }
-            if writable.count > 1 { decision.trouble = .severalWritable(writable) }
+            if writable.count > 1 { decision.problem = .severalWritable(writable) }
             return
         }
-        guard decision.trouble == nil else { return }
+        guard decision.problem == nil else { return }
         if ballot != nil, choice == nil {
-            decision.trouble = .unknownChoice
+            decision.problem = .unknownChoice
         } else if writable.count > 1 {
-            decision.trouble = .severalWritable(writable)
-        } else if peers == .awaited || (ballot == nil && sights.contains { $0.isOpen }) {
-            decision.trouble = .starting
+            decision.problem = .severalWritable(writable)
+        } else if peers == .awaited || (ballot == nil && writability.contains { $0.isUndetermined }) {
+            decision.problem = .starting
         } else if writable.isEmpty {
-            decision.trouble = .noneWritable
+            decision.problem = .noneWritable
         }
     }
 }

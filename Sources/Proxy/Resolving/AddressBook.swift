@@ -2,10 +2,10 @@ import Wire
 
 /// The known addresses of a name.
 struct AddressBook: Equatable, Sendable {
-    private var v4 = Sightings<IPAddress>()
-    private var v6 = Sightings<IPAddress>()
+    private var v4 = LastSeenRecords<IPAddress>()
+    private var v6 = LastSeenRecords<IPAddress>()
 
-    private subscript(family: AddressFamily) -> Sightings<IPAddress> {
+    private subscript(family: AddressFamily) -> LastSeenRecords<IPAddress> {
         get { family == .v4 ? v4 : v6 }
         set { if family == .v4 { v4 = newValue } else { v6 = newValue } }
     }

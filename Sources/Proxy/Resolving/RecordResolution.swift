@@ -68,46 +68,46 @@ package enum RecordOutcome: Equatable, Sendable {
 /// A nameserver that fails (SERVFAIL, REFUSED) is asked again at the next attempt, like a silent one.
 struct RecordResolution {
     /// The state of one nameserver.
-    private enum Standing: Equatable {
+    private enum Answer: Equatable {
         case waiting
         case unreachable
-        case said(ResolutionFailure)
+        case failed(ResolutionFailure)
     }
 
     /// The record type.
     let type: DNSRecordType
     /// The outcome; `nil` while it is open.
     private(set) var outcome: RecordOutcome?
-    private var standings: [Standing]
+    private var answers: [Answer]
     private var open: [OpenQuestion] = []
     private var partial: RecordAnswer?
 
     init(_ type: DNSRecordType, nameservers: Int) {
         self.type = type
-        standings = Array(repeating: .unreachable, count: nameservers)
+        answers = Array(repeating: .unreachable, count: nameservers)
     }
 
     /// True while question `number` is open.
     func expects(_ number: UInt64) -> Bool { open.contains { $0.number == number } }
 
     /// True when a nameserver has answered that the name, or a record of the type, does not exist.
-    var isDenied: Bool { standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress)) }
+    var isDenied: Bool { answers.contains(.failed(.noSuchName)) || answers.contains(.failed(.noAddress)) }
 
     /// The number of open questions.
     var openQuestions: Int { open.count }
 
     /// Asks every nameserver, except those that have denied the name or the type, and those with a pending TCP question.
     mutating func ask(for name: DNSName, _ group: inout NameserverGroup) {
-        for nameserver in standings.indices {
-            switch standings[nameserver] {
-            case .said(.noSuchName), .said(.noAddress):
+        for nameserver in answers.indices {
+            switch answers[nameserver] {
+            case .failed(.noSuchName), .failed(.noAddress):
                 continue
-            case .waiting, .unreachable, .said:
+            case .waiting, .unreachable, .failed:
                 guard !open.contains(where: { $0.nameserver == nameserver && $0.transport == .tcp }) else { continue }
                 // An answer to an earlier question still counts, if there is room for both.
                 if group.isFull, let earlier = open.firstIndex(where: { $0.nameserver == nameserver }) { close(earlier, &group) }
                 guard !group.isFull else { continue }
-                standings[nameserver] = .waiting
+                answers[nameserver] = .waiting
                 open.append(group.ask(nameserver, type, of: name, over: .udp))
             }
         }
@@ -116,55 +116,55 @@ struct RecordResolution {
     /// Handles a message for question `number`. Returns true when the deadline must be extended for TCP.
     mutating func receive(_ message: [UInt8], for number: UInt64, of name: DNSName, _ group: inout NameserverGroup) -> Bool {
         guard let index = open.firstIndex(where: { $0.number == number }) else { return false }
-        let asked = open[index]
+        let question = open[index]
         let answer: DNSAnswer
         do throws(DNSAnswerError) {
-            answer = try DNSAnswer(message, to: asked.question)
+            answer = try DNSAnswer(message, to: question.question)
         } catch {
-            if error == .aliasLoop { group.counters[asked.nameserver].aliasErrors += 1 } else { group.counters[asked.nameserver].invalid += 1 }
+            if error == .aliasLoop { group.counters[question.nameserver].aliasErrors += 1 } else { group.counters[question.nameserver].invalid += 1 }
             // Over UDP the message may be forged, and the genuine one may still arrive.
-            if asked.transport == .tcp { fail(number, with: .other, &group) }
+            if question.transport == .tcp { fail(number, with: .other, &group) }
             return false
         }
         guard outcome == nil else {
-            group.counters[asked.nameserver].outdated += 1
+            group.counters[question.nameserver].outdated += 1
             close(index, &group)
             return false
         }
-        if asked.transport == .udp, answer.isTruncated || message.count > asked.answerBytesMax {
-            keepPartial(answer, asked.nameserver)
-            if answer.isTruncated { group.counters[asked.nameserver].truncated += 1 } else { group.counters[asked.nameserver].tooBig += 1 }
+        if question.transport == .udp, answer.isTruncated || message.count > question.answerBytesMax {
+            keepPartial(answer, question.nameserver)
+            if answer.isTruncated { group.counters[question.nameserver].truncated += 1 } else { group.counters[question.nameserver].tooBig += 1 }
             close(index, &group)
-            open.append(group.ask(asked.nameserver, type, of: name, over: .tcp))
+            open.append(group.ask(question.nameserver, type, of: name, over: .tcp))
             return true
         }
         close(index, &group)
-        take(answer, to: asked, of: name, &group)
+        handle(answer, to: question, of: name, &group)
         return false
     }
 
     /// Handles a question that could not be sent, or whose connection ended without an answer.
     mutating func questionFailed(_ number: UInt64, _ group: inout NameserverGroup) {
-        guard let asked = open.first(where: { $0.number == number }) else { return }
-        group.counters[asked.nameserver].sendErrors += 1
+        guard let question = open.first(where: { $0.number == number }) else { return }
+        group.counters[question.nameserver].sendErrors += 1
         fail(number, with: nil, &group)
     }
 
     /// Ends an attempt. `isLast`: there is no further one.
     mutating func attemptEnded(isLast: Bool, _ group: inout NameserverGroup) {
         guard outcome == nil else { return }
-        for nameserver in standings.indices where standings[nameserver] == .waiting { group.counters[nameserver].timeouts += 1 }
+        for nameserver in answers.indices where answers[nameserver] == .waiting { group.counters[nameserver].timeouts += 1 }
         if isDenied || isLast { settleWithoutAnswer() }
     }
 
     /// Closes all open questions.
     mutating func forgetAll(_ group: inout NameserverGroup) {
-        for asked in open { group.forget(asked.number) }
+        for question in open { group.forget(question.number) }
         open.removeAll()
     }
 
-    private mutating func take(_ answer: DNSAnswer, to asked: OpenQuestion, of name: DNSName, _ group: inout NameserverGroup) {
-        let nameserver = asked.nameserver
+    private mutating func handle(_ answer: DNSAnswer, to question: OpenQuestion, of name: DNSName, _ group: inout NameserverGroup) {
+        let nameserver = question.nameserver
         if answer.aliases > 0 { group.counters[nameserver].aliases += 1 }
         switch answer.code {
         case .noError where !answer.isEmpty:
@@ -173,25 +173,25 @@ struct RecordResolution {
             outcome = answer.isCut ? .partial(records) : .complete(records)
         case .noError where answer.isFinal:
             group.counters[nameserver].empty += 1
-            said(.noAddress, nameserver)
+            recordFailure(.noAddress, nameserver)
         case .noSuchName:
             group.counters[nameserver].noSuchName += 1
-            said(.noSuchName, nameserver)
+            recordFailure(.noSuchName, nameserver)
         case .refused:
             group.counters[nameserver].refused += 1
-            said(.refused, nameserver)
-        case .formatError where asked.question.extended != .none, .notImplemented where asked.question.extended != .none:
+            recordFailure(.refused, nameserver)
+        case .formatError where question.question.extended != .none, .notImplemented where question.question.extended != .none:
             group.supportsExtensions[nameserver] = false
-            open.append(group.ask(nameserver, type, of: name, over: asked.transport))
+            open.append(group.ask(nameserver, type, of: name, over: question.transport))
         case .noError, .formatError, .notImplemented, .serverFailure, .other:
             group.counters[nameserver].other += 1
-            said(.other, nameserver)
+            recordFailure(.other, nameserver)
         }
     }
 
-    private mutating func said(_ failure: ResolutionFailure, _ nameserver: Int) {
-        standings[nameserver] = .said(failure)
-        let haveAllAnswered = standings.allSatisfy { if case .said = $0 { true } else { false } }
+    private mutating func recordFailure(_ failure: ResolutionFailure, _ nameserver: Int) {
+        answers[nameserver] = .failed(failure)
+        let haveAllAnswered = answers.allSatisfy { if case .failed = $0 { true } else { false } }
         if haveAllAnswered { settleWithoutAnswer() }
     }
 
@@ -200,7 +200,7 @@ struct RecordResolution {
         let nameserver = open[index].nameserver
         close(index, &group)
         guard outcome == nil, !open.contains(where: { $0.nameserver == nameserver }) else { return }
-        if let failure { said(failure, nameserver) } else { standings[nameserver] = .unreachable }
+        if let failure { recordFailure(failure, nameserver) } else { answers[nameserver] = .unreachable }
     }
 
     private mutating func keepPartial(_ answer: DNSAnswer, _ nameserver: Int) {
@@ -216,7 +216,7 @@ struct RecordResolution {
             return
         }
         for failure in [ResolutionFailure.noAddress, .noSuchName, .other, .refused] {
-            guard let nameserver = standings.firstIndex(of: .said(failure)) else { continue }
+            guard let nameserver = answers.firstIndex(of: .failed(failure)) else { continue }
             outcome = .failed(failure, nameserver: nameserver)
             return
         }

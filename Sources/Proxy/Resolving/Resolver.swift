@@ -18,8 +18,8 @@ import Wire
 ///   slot whose address is gone is then emptied immediately.
 /// - Addresses from an earlier process are used only until the first valid answer, and only after a trial.
 ///
-/// With `discover`, `listed` provides the answers instead of nameservers. The rules are the same except that a database's list is trusted less: every address
-/// needs a trial, and an address that is missing from the list stays for the `hold` while its checks pass, because replicas reconnect one by one.
+/// With `discover`, `applyList` provides the answers instead of nameservers. The rules are the same except that a database's list is trusted less: every
+/// address needs a trial, and an address that is missing from the list stays for the `hold` while its checks pass, because replicas reconnect one by one.
 package struct Resolver {
     /// Shorter TTLs are raised to this.
     package static let timeToLiveMin = Duration.seconds(1)
@@ -42,7 +42,7 @@ package struct Resolver {
         /// The addresses of a host.
         var book = AddressBook()
         /// True when a host's addresses have changed since the services with a record for it were last updated.
-        var hasMoved = false
+        var haveAddressesChanged = false
         /// The records of a service.
         var services = ServiceBook()
         /// For a service: the places that its servers choose from, as of the last answer.
@@ -107,8 +107,8 @@ package struct Resolver {
         }
         for index in names.indices {
             guard let entries = remembered[names[index].name] else { continue }
-            let patience = settings.isDiscovery ? Resolver.listDelay : Resolver.rememberedDelay
-            names[index].memory = Memory(entries: entries, due: now.advanced(by: patience))
+            let delay = settings.isDiscovery ? Resolver.listDelay : Resolver.rememberedDelay
+            names[index].memory = Memory(entries: entries, due: now.advanced(by: delay))
         }
     }
 
@@ -271,7 +271,7 @@ extension Resolver {
         while let (type, outcome) = names[index].round?.nextSettled() {
             switch outcome {
             case .complete(let answer):
-                prove(index, now: now)
+                recordAnswer(index, now: now)
                 if let family = type.family {
                     let hold = settings.holdObsolete
                     update(index) { $0.replace(family, with: answer.addresses, holdObsolete: hold, now: now) }
@@ -279,17 +279,17 @@ extension Resolver {
                     assignServices(of: index, by: answer.nameserver)
                 } else {
                     names[index].services.records.replace(with: answer.services, holdObsolete: settings.holdObsolete, now: now)
-                    follow(index, answer.additional, now: now)
+                    resolveHosts(index, answer.additional, now: now)
                 }
             case .partial(let answer):
-                prove(index, now: now)
+                recordAnswer(index, now: now)
                 if let family = type.family {
                     let used = hostsUsed(of: index)
                     update(index) { $0.merge(family, with: answer.addresses, used: used, now: now) }
                 } else {
                     let used = recordsUsed(of: index)
                     names[index].services.records.merge(with: answer.services, used: used.contains, now: now)
-                    follow(index, answer.additional, now: now)
+                    resolveHosts(index, answer.additional, now: now)
                 }
             case .failed:
                 break
@@ -305,19 +305,19 @@ extension Resolver {
     private mutating func update(_ index: Int, _ change: (inout AddressBook) -> Void) {
         let before = Set(names[index].book.current)
         change(&names[index].book)
-        if Set(names[index].book.current) != before { names[index].hasMoved = true }
+        if Set(names[index].book.current) != before { names[index].haveAddressesChanged = true }
     }
 
     /// Reassigns the services with a record for this host if its addresses have changed. Other changes wait for the services' own answers, because there may be
     /// hundreds of hosts.
     private mutating func assignServices(of index: Int, by nameserver: Int) {
-        guard names[index].hasMoved else { return }
-        names[index].hasMoved = false
+        guard names[index].haveAddressesChanged else { return }
+        names[index].haveAddressesChanged = false
         for service in services(with: names[index].name) { assign(service, settled: nil, by: nameserver) }
     }
 
     /// Records that an answer has arrived. It replaces addresses from an earlier process.
-    mutating func prove(_ index: Int, now: Instant) {
+    mutating func recordAnswer(_ index: Int, now: Instant) {
         if names[index].memory.isUsed, !settings.isDiscovery { names[index].book.removeAll() }
         names[index].memory = Memory()
         (names[index].hasAnswer, names[index].lastValid) = (true, now)
@@ -376,7 +376,7 @@ extension Resolver {
             names[index].services = ServiceBook()
             names[index].places = []
             hasOrphans = true
-            for server in names[index].servers where servers[server].address != nil { lose(server, loss) }
+            for server in names[index].servers where servers[server].address != nil { removeAddress(server, loss) }
         }
         if hold(failure) == nil { useRemembered(index, now: now) } else { names[index].memory = Memory() }
         schedule(index, after: settings.resolveInterval, now: now)

@@ -64,7 +64,7 @@ extension Resolver {
             places.contains { $0.entry.address == kept && !$0.isCurrent }
         }
         apply(decisions, to: slots, of: index, source, nameserver)
-        for server in slots { if let address = servers[server].address { share(address, of: server, index) } }
+        for server in slots { if let address = servers[server].address { reportShare(address, of: server, index) } }
         if !isRemembered { reportExcess(names[index].services.records.current.count, of: index, slots) }
     }
 
@@ -96,10 +96,12 @@ extension Resolver {
             case .empty where !isKeptPassing && servers[server].isPassing:
                 break
             case .empty:
-                lose(server, absenceLoss)
+                removeAddress(server, absenceLoss)
             case .move(let address):
                 // A trial must not prolong the use of an address that is gone.
-                if let present = servers[server].address, mustLeave(present, of: server, name, isKeptPassing: isKeptPassing) { lose(server, absenceLoss) }
+                if let present = servers[server].address, mustLeave(present, of: server, name, isKeptPassing: isKeptPassing) {
+                    removeAddress(server, absenceLoss)
+                }
                 let isFree = servers[server].address == nil
                 if settings.isDiscovery || (isFree ? passing.contains(true) || names[name].memory.isUsed : servers[server].isPassing) {
                     propose(address, to: server, source: origin)
@@ -116,13 +118,13 @@ extension Resolver {
     private func mustLeave(_ present: ResolvedAddress, of server: Int, _ name: Int, isKeptPassing: Bool) -> Bool {
         if settings.isDiscovery { return isKeptPassing || !servers[server].isPassing }
         // An address of the other family still works.
-        return isKeptPassing && !leads(name, to: present)
+        return isKeptPassing && !resolves(name, to: present)
     }
 
     /// True when name `index` has `address`, of either family, or had it less than `hold obsolete` ago.
-    private func leads(_ index: Int, to address: ResolvedAddress) -> Bool {
+    private func resolves(_ index: Int, to address: ResolvedAddress) -> Bool {
         guard names[index].isService else { return names[index].book.contains(address.host) }
-        return names[index].places.contains { $0.entry.address == address } || names[index].services.leads(to: address, books: hostBooks)
+        return names[index].places.contains { $0.entry.address == address } || names[index].services.resolves(to: address, books: hostBooks)
     }
 
     /// Removes the addresses of slots whose address is gone, after another slot of their pool has a new address that works. They had kept their address until
@@ -132,7 +134,7 @@ extension Resolver {
         let backend = servers[accepted].reference.backend
         for server in names[index].servers where server != accepted && servers[server].isTemplateSlot && servers[server].reference.backend == backend {
             guard let address = servers[server].address, servers[server].candidate == nil else { continue }
-            if !leads(index, to: address) { lose(server, absenceLoss) }
+            if !resolves(index, to: address) { removeAddress(server, absenceLoss) }
         }
     }
 
@@ -150,12 +152,12 @@ extension Resolver {
     mutating func set(_ address: ResolvedAddress, of server: Int, source: String) {
         servers[server].candidate = nil
         servers[server].address = address
-        if let index = name(of: server), names[index].isService { share(address, of: server, index) }
+        if let index = name(of: server), names[index].isService { reportShare(address, of: server, index) }
         outputs.append(.address(servers[server].reference, address, source: source))
     }
 
     /// Removes the server's address.
-    mutating func lose(_ server: Int, _ loss: AddressLoss) {
+    mutating func removeAddress(_ server: Int, _ loss: AddressLoss) {
         servers[server].candidate = nil
         servers[server].address = nil
         servers[server].isPassing = false
@@ -163,7 +165,7 @@ extension Resolver {
     }
 
     /// Reports the priority and weight in the service record of a server's address.
-    private mutating func share(_ address: ResolvedAddress, of server: Int, _ index: Int) {
+    private mutating func reportShare(_ address: ResolvedAddress, of server: Int, _ index: Int) {
         guard let place = names[index].places.first(where: { $0.entry.address == address }) else { return }
         let (old, new) = (servers[server].share, place.entry.share)
         (servers[server].share, servers[server].origin) = (new, place.origin ?? servers[server].origin)
@@ -191,13 +193,13 @@ extension Resolver {
         // The number of records in a partial answer is meaningless.
         guard let last = slots.last, names[index].truncatedTotal == nil else { return }
         let (backend, location, name) = (servers[last].reference.backend, servers[last].location, names[index].name)
-        let told = names[index].excess[backend]
+        let reported = names[index].excess[backend]
         if count > slots.count {
-            guard told != count else { return }
+            guard reported != count else { return }
             names[index].excess[backend] = count
             outputs.append(
                 .alarm("'\(name)' has \(count) addresses for the \(slots.count) servers of \(location); raise the number there to \(count) or more"))
-        } else if told != nil {
+        } else if reported != nil {
             names[index].excess[backend] = nil
             outputs.append(.notice("the \(slots.count) servers of \(location) are enough again for '\(name)'"))
         }
@@ -210,10 +212,10 @@ extension Resolver {
     /// Applies a database's list of replicas: as a complete answer, or as a partial one when the list has a flaw. An empty list is ignored.
     ///
     /// - Parameter database: the name of the database in log lines.
-    package mutating func listed(_ list: ReplicaList, by database: String, now: Instant) {
+    package mutating func applyList(_ list: ReplicaList, by database: String, now: Instant) {
         guard settings.isDiscovery, !list.hosts.isEmpty else { return }
         for index in names.indices {
-            prove(index, now: now)
+            recordAnswer(index, now: now)
             if names[index].roundStart.advanced(by: settings.holdValid) <= now {
                 names[index].roundStart = now
                 postponeRefused(index)
@@ -256,7 +258,7 @@ extension Resolver {
     }
 
     /// Starts resolving the hosts of service `index`. A host without a known address takes the one in the answer, or is resolved immediately.
-    mutating func follow(_ index: Int, _ additional: [DNSAddress], now: Instant) {
+    mutating func resolveHosts(_ index: Int, _ additional: [DNSAddress], now: Instant) {
         hasOrphans = true
         for target in names[index].services.targets {
             let known = names.firstIndex { $0.name == target }

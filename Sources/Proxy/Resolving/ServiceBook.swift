@@ -6,7 +6,7 @@ struct ServiceBook: Equatable, Sendable {
     private static let choicesMax = 8
 
     /// The records in the answers.
-    var records = Sightings<DNSService>()
+    var records = LastSeenRecords<DNSService>()
 
     /// The hosts in its records, without duplicates.
     var targets: [DNSName] {
@@ -15,7 +15,7 @@ struct ServiceBook: Equatable, Sendable {
     }
 
     /// True when a record and its host resolve to `address`.
-    func leads(to address: ResolvedAddress, books: [DNSName: AddressBook]) -> Bool {
+    func resolves(to address: ResolvedAddress, books: [DNSName: AddressBook]) -> Bool {
         records.entries.contains { $0.record.port == address.port && books[$0.record.target]?.contains(address.host) ?? false }
     }
 
@@ -84,7 +84,7 @@ struct DistinctChoice {
         for owner in order {
             if let free = choices[owner].first(where: { choice.owners[$0] == nil }) { choice.owners[free] = owner } else { waiting.append(owner) }
         }
-        for owner in waiting where choice.give(owner) { choice.visited = [] }
+        for owner in waiting where choice.assign(owner) { choice.visited = [] }
         var addresses = [ResolvedAddress?](repeating: nil, count: choices.count)
         for (address, owner) in choice.owners { addresses[owner] = address }
         return addresses
@@ -93,9 +93,9 @@ struct DistinctChoice {
     private init(choices: [[ResolvedAddress]]) { self.choices = choices }
 
     /// Finds an address for `owner`. If another owner has the address, that owner takes another one. An address that is in use stays in use.
-    private mutating func give(_ owner: Int) -> Bool {
+    private mutating func assign(_ owner: Int) -> Bool {
         for address in choices[owner] where visited.insert(address).inserted {
-            if let other = owners[address], !give(other) { continue }
+            if let other = owners[address], !assign(other) { continue }
             owners[address] = owner
             return true
         }

@@ -133,7 +133,7 @@ package final class CheckRunner {
     }
 
     /// True while a check of this server is in progress. `show stat` then puts "* " before its last status.
-    package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
+    package func isChecking(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
 
     /// Checks a server once at another address, in addition to its own checks. A server without checks passes immediately.
     package func runTrial(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
@@ -198,7 +198,7 @@ package final class CheckRunner {
     private func begin(_ slot: CheckSlot) {
         slot.schedule.start()
         let check = slot.plan.begin(reactor.now)
-        guard let target = slot.target else { return failAtStart(check, slot, slot.lack, .node) }
+        guard let target = slot.target else { return failAtStart(check, slot, slot.missingTargetReason, .node) }
         do throws(SystemError) {
             let file = OpenFile(try openSocket(target))
             if case .ip = target { try prepare(file.raw, for: check, slot) }
@@ -244,7 +244,7 @@ package final class CheckRunner {
 
     /// An unreachable host has not responded, even if a router on the way reports the error.
     private static func fault(_ error: SystemError) -> CheckFault {
-        [EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ETIMEDOUT].contains(error.code) ? .silence : .server
+        [EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ETIMEDOUT].contains(error.code) ? .noResponse : .server
     }
 
     /// "ECONNREFUSED returned by OS (Connection refused)".

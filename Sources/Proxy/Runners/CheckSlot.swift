@@ -43,7 +43,7 @@ final class CheckSlot {
     }
 
     /// Why `target` is `nil`.
-    var lack: String {
+    var missingTargetReason: String {
         guard let name = settings.addressName, settings.address == nil else { return "no port to check" }
         return "no address for '\(name)'"
     }

@@ -9,7 +9,7 @@ import Wire
 /// is then called so that a check logs in instead: a successful login resets the server's error count for this host.
 package final class HandshakeFinisher {
     /// The limit for the greeting. A database that was suspended for a while answers the connections that have waited.
-    static let patience = Duration.seconds(60)
+    static let greetingTimeout = Duration.seconds(60)
     /// The limit for the answer to the login.
     static let loginTimeout = Duration.seconds(10)
     /// The limit for the greeting when more than `silentHandshakesMax` handshakes wait for it.
@@ -35,7 +35,7 @@ package final class HandshakeFinisher {
 
     private let reactor: Reactor
     private let state: ForwardingState
-    private let patience: Duration
+    private let greetingTimeout: Duration
     private let failed: (ServerReference) -> Void
     private var attempts: [Attempt] = []
     private var isStopping = false
@@ -43,17 +43,18 @@ package final class HandshakeFinisher {
     /// Creates a finisher for the handshakes that the forwarding threads of `state` hand over.
     ///
     /// - Parameter failed: called for each handshake that has not become a login.
-    package init(reactor: Reactor, state: ForwardingState, patience: Duration = patience, failed: @escaping (ServerReference) -> Void = { _ in }) {
+    package init(reactor: Reactor, state: ForwardingState, greetingTimeout: Duration = greetingTimeout, failed: @escaping (ServerReference) -> Void = { _ in })
+    {
         self.reactor = reactor
         self.state = state
-        self.patience = patience
+        self.greetingTimeout = greetingTimeout
         self.failed = failed
     }
 
     /// Takes over the connection of a check that the server has not answered. Returns false if its handshake cannot be finished, or if there are too many.
     package func finish(_ file: OpenFile, of server: ServerReference) -> Bool {
         let flat = state.flatIndex(server)
-        guard state.backends[server.backend].canFinishHandshakes, state.serverCells[flat].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
+        guard state.backends[server.backend].canFinishHandshakes, state.serverCells[flat].pointee.handshakes.tryEnter(limit: state.handshakesPerServer) else {
             return false
         }
         begin(AbandonedHandshake(file: file, backend: server.backend, server: flat, isGreeted: false))
@@ -81,7 +82,7 @@ package final class HandshakeFinisher {
 
     private func begin(_ handshake: AbandonedHandshake) {
         let backend = state.backends[handshake.backend]
-        guard let ending = backend.handshakeEnding(within: patience, loginWithin: min(Self.loginTimeout, patience), now: reactor.now) else {
+        guard let ending = backend.handshakeEnding(within: greetingTimeout, loginWithin: min(Self.loginTimeout, greetingTimeout), now: reactor.now) else {
             preconditionFailure("a handshake without an ending was handed over")
         }
         let attempt = Attempt(handshake, ending)
@@ -94,7 +95,7 @@ package final class HandshakeFinisher {
         } catch {
             return end(attempt)
         }
-        arm(attempt, at: reactor.now.advanced(by: min(Self.briefTimeout, patience)))
+        arm(attempt, at: reactor.now.advanced(by: min(Self.briefTimeout, greetingTimeout)))
         if handshake.isGreeted { carryOut(attempt.ending.firstPacketPassed(now: reactor.now), attempt) }
         if !handshake.opening.isEmpty { carryOut(attempt.ending.received(handshake.opening, now: reactor.now), attempt) }
     }
@@ -111,7 +112,7 @@ package final class HandshakeFinisher {
     private func timedOut(_ attempt: Attempt) {
         let server = attempt.handshake.server
         let isOverSilentMax = attempts.count { $0.handshake.server == server && $0.ending.isAwaitingFirstPacket } > Self.silentHandshakesMax
-        guard reactor.now < attempt.ending.deadline, !attempt.ending.isAwaitingFirstPacket || !isOverSilentMax else { return leave(attempt) }
+        guard reactor.now < attempt.ending.deadline, !attempt.ending.isAwaitingFirstPacket || !isOverSilentMax else { return abandon(attempt) }
         arm(attempt, at: attempt.ending.deadline)
     }
 
@@ -141,7 +142,7 @@ package final class HandshakeFinisher {
 
     /// Leaves a server that has not answered in time, unless its answer has just arrived. The connection is reset, because a server does not count a connection
     /// that is reset before the greeting.
-    private func leave(_ attempt: Attempt) {
+    private func abandon(_ attempt: Attempt) {
         let wasAwaiting = attempt.ending.isAwaitingFirstPacket
         receive(attempt)
         guard attempts.contains(where: { $0 === attempt }), attempt.ending.isAwaitingFirstPacket == wasAwaiting else { return }

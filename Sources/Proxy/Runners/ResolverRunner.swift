@@ -85,8 +85,8 @@ package final class ResolverRunner {
     package func reserve(_ server: ServerReference, _ isReserved: Bool) { resolver.reserve(server, isReserved) }
 
     /// Applies the list of replicas from `database`, named as in log lines.
-    package func listed(_ list: ReplicaList, by database: String) {
-        resolver.listed(list, by: database, now: reactor.now)
+    package func applyList(_ list: ReplicaList, by database: String) {
+        resolver.applyList(list, by: database, now: reactor.now)
         drain()
     }
 

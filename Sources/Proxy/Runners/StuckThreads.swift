@@ -19,10 +19,10 @@ package struct StuckThreads: Sendable {
     package static let deadAfter = 40
 
     private var rounds: [UInt64?]
-    private var looks: [Int]
+    private var stuckPolls: [Int]
 
     /// The number of threads that have been stuck for `slowAfter` polls or more.
-    package var slowCount: Int { looks.count { $0 >= Self.slowAfter } }
+    package var slowCount: Int { stuckPolls.count { $0 >= Self.slowAfter } }
 
     /// The time until the next poll.
     package var pause: Duration { rounds.allSatisfy { $0 == nil } ? Self.idleInterval : Self.interval }
@@ -30,19 +30,19 @@ package struct StuckThreads: Sendable {
     /// Creates the state before the first poll.
     package init(threads: Int) {
         rounds = Array(repeating: nil, count: threads)
-        looks = Array(repeating: 0, count: threads)
+        stuckPolls = Array(repeating: 0, count: threads)
     }
 
     /// Compares each thread's number of rounds with the last poll. `nil` means idle: the thread waits in epoll, and no event waits for it.
-    package mutating func look(_ present: [UInt64?]) -> [Finding] {
+    package mutating func poll(_ present: [UInt64?]) -> [Finding] {
         var findings: [Finding] = []
         for (thread, round) in present.enumerated() where rounds.indices.contains(thread) {
             guard let round, round == rounds[thread] else {
-                (rounds[thread], looks[thread]) = (round, 0)
+                (rounds[thread], stuckPolls[thread]) = (round, 0)
                 continue
             }
-            looks[thread] += 1
-            switch looks[thread] {
+            stuckPolls[thread] += 1
+            switch stuckPolls[thread] {
             case Self.slowAfter: findings.append(.slow(thread))
             case Self.deadAfter: findings.append(.dead(thread))
             default: break

@@ -7,7 +7,7 @@ import Wire
 /// one can replace it.
 package final class Watchdog {
     private final class Stop: Sendable {
-        let isAsked = Atomic<Bool>(false)
+        let isRequested = Atomic<Bool>(false)
         let wakeUp: WakeUp
         init() throws(SystemError) { wakeUp = try WakeUp() }
     }
@@ -21,22 +21,22 @@ package final class Watchdog {
     ///   - tell: called on the watchdog's thread, at every poll, with the number of threads that have been stuck for a second.
     ///   - giveUp: called on the watchdog's thread with the stuck thread's number, from 0, and its last place. It should not return.
     package init(
-        _ forwarder: Forwarder, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, ThreadActivity) -> Void
+        _ forwarder: Forwarder, report: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, ThreadActivity) -> Void
     ) throws(SystemError) {
         let stop = try Stop()
         self.stop = stop
         thread = try LinuxIO.Thread(named: "watchdog") { [state = forwarder.state, pollers = forwarder.pollers] in
             var stuck = StuckThreads(threads: state.counters.count)
-            while !stop.isAsked.load(ordering: .acquiring) {
-                for finding in stuck.look(Self.rounds(state, pollers)) {
+            while !stop.isRequested.load(ordering: .acquiring) {
+                for finding in stuck.poll(Self.rounds(state, pollers)) {
                     switch finding {
                     case .slow(let thread):
                         state.process[0].pointee.slowThreads.bitwiseOr(1 << UInt64(thread), ordering: .relaxed)
                         state.controlWakeUp.signal()
-                    case .dead(let thread): giveUp(thread, state.place(ofThread: thread))
+                    case .dead(let thread): giveUp(thread, state.activity(ofThread: thread))
                     }
                 }
-                tell(stuck.slowCount)
+                report(stuck.slowCount)
                 var request = pollfd(fd: stop.wakeUp.raw, events: Int16(POLLIN), revents: 0)
                 poll(&request, 1, Int32(stuck.pause.wholeMilliseconds))
             }
@@ -46,7 +46,7 @@ package final class Watchdog {
     /// The number of rounds that each thread has begun; `nil` for an idle one. Reading it wakes no thread.
     static func rounds(_ state: ForwardingState, _ pollers: [OpenFile]) -> [UInt64?] {
         var requests = pollers.enumerated().map { thread, poller in
-            pollfd(fd: state.place(ofThread: thread) == .waiting ? poller.raw : -1, events: Int16(POLLIN), revents: 0)
+            pollfd(fd: state.activity(ofThread: thread) == .waiting ? poller.raw : -1, events: Int16(POLLIN), revents: 0)
         }
         poll(&requests, nfds_t(requests.count), 0)
         return requests.enumerated().map { thread, request in
@@ -56,7 +56,7 @@ package final class Watchdog {
 
     /// Stops the thread.
     package func end() {
-        stop.isAsked.store(true, ordering: .releasing)
+        stop.isRequested.store(true, ordering: .releasing)
         stop.wakeUp.signal()
         thread.take()?.join()
     }

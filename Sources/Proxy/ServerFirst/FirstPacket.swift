@@ -14,23 +14,23 @@ enum FirstPacket: Equatable, BitwiseCopyable {
 /// An error with which a server refuses a session now, while another server might take it.
 package struct ServerRefusal: Hashable, Sendable, BitwiseCopyable {
     /// The index among the refusals of all protocols.
-    package let place: Int
+    package let index: Int
 
     /// By index: the error's number in its protocol, and why new sessions skip the server; `nil` when the server cannot serve any client at present.
     private static let table: [(number: UInt16, skip: ServerSkip?)] = MySQLServerFirst.refusals
     /// The number of refusals.
     package static let count = table.count
 
-    /// Creates the refusal with index `place`.
-    init(place: Int) {
-        precondition(place >= 0 && place < Self.count, "refusal \(place) of \(Self.count)")
-        self.place = place
+    /// Creates the refusal with index `index`.
+    init(index: Int) {
+        precondition(index >= 0 && index < Self.count, "refusal \(index) of \(Self.count)")
+        self.index = index
     }
 
     /// The error's number.
-    package var number: UInt16 { Self.table[place].number }
+    package var number: UInt16 { Self.table[index].number }
     /// Why new sessions skip the server; `nil` when it cannot serve any client at present.
-    package var skip: ServerSkip? { Self.table[place].skip }
+    package var skip: ServerSkip? { Self.table[index].skip }
 }
 
 /// Why no server has taken a session.

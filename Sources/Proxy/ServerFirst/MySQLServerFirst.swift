@@ -16,7 +16,7 @@ enum MySQLServerFirst {
         switch MySQLOpening(bytes) {
         case .incomplete: .incomplete
         case .greeting: .ready
-        case .error(let number): MySQLRefusal.place(of: number).map { .refusing(ServerRefusal(place: $0)) } ?? .ready
+        case .error(let number): MySQLRefusal.index(of: number).map { .refusing(ServerRefusal(index: $0)) } ?? .ready
         case .garbage: .garbage
         }
     }

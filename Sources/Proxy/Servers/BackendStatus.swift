@@ -15,7 +15,7 @@ package struct BackendStatus: Equatable, Sendable {
 
     /// The total time down, without the current period.
     var completedDowntime = Duration.zero
-    /// The value of `isUp` at the last `settle`.
+    /// The value of `isUp` at the last `updateBackend`.
     var wasUp: Bool
     /// True for a backend without servers. HAProxy shows it as UP.
     let isEmpty: Bool

@@ -2,7 +2,7 @@
 
 extension ServerRegistry {
     /// Applies `on-error` after failed connects: the next check runs soon, and the failures may count as a failed check.
-    mutating func applyFailedConnects(inRow errors: Int, _ change: inout Change) {
+    mutating func applyFailedConnects(consecutive errors: Int, _ change: inout Change) {
         let server = change.server
         let configured = configuration(of: server)
         guard let observation = configured.observation, let check = configured.check, status(of: server).isChecked else { return }
@@ -12,6 +12,6 @@ extension ServerRegistry {
         if let fastInterval = check.fastInterval { change.effects.append(.checkWithin(server, fastInterval)) }
         guard reaction != .fastInterval else { return }
         let result = CheckResult(status: .healthAnalysis, info: ConnectObservation.info(errors: errors), duration: .zero)
-        take(result, { $1.observe(reaction) }, &change)
+        apply(result, { $1.observe(reaction) }, &change)
     }
 }

@@ -67,7 +67,7 @@ extension ServerRegistry {
         }
     }
 
-    mutating func takeDown(_ witness: DownEvidence, _ change: inout Change) {
+    mutating func takeDown(_ evidence: DownEvidence, _ change: inout Change) {
         let before = status(of: change.server)
         guard before.isChecked else { return }
         var next = before
@@ -75,13 +75,13 @@ extension ServerRegistry {
         next.isRunning = false
         store(next, &change)
         if before.isRunning {
-            change.log(before.lossLevel, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
+            change.log(before.lossLevel, "\(title(of: change.server)) is DOWN\(reason(evidence, before))\(counts(change))")
         }
     }
 
     /// The reason in a line about a server that did not go down by its own checks' count, in the form of a check's reason.
-    private func reason(_ witness: DownEvidence, _ before: ServerStatus) -> String {
-        switch witness {
+    private func reason(_ evidence: DownEvidence, _ before: ServerStatus) -> String {
+        switch evidence {
         case .peers(let peers):
             return ", reason: seen DOWN by \(peers.joined(separator: ", "))"
         case .ownChecksAndPeers(let peers):

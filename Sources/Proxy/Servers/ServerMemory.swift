@@ -83,7 +83,7 @@ extension ServerStatus {
         if isRunning == memory.isRunning { lastChange = now.advanced(by: .zero - max(.zero, memory.sinceChange)) }
         if isRunning, memory.isRunning, memory.isWarming, let slowStart {
             var warming = Warming(slowStart, since: lastChange)
-            warming.goOn(to: now)
+            warming.advance(to: now)
             self.warming = warming.isOver ? nil : warming
         }
         if backend.database != nil, let known = memory.fitness { fitness = known }

@@ -11,7 +11,7 @@ package struct ServerRegistry: Sendable {
         /// A check has ended without a verdict: the server was full, or this node failed. It counts neither as a pass nor as a failure.
         case checkInconclusive(CheckResult)
         /// Sessions' connects have failed, `inRow` of them in a row: `observe layer4`.
-        case connectsFailed(inRow: Int)
+        case connectsFailed(consecutive: Int)
         /// The fitness for its role has changed. Sessions and checks continue.
         case setFitness(ServerFitness)
         /// Checks report that the server has no free connection, or has one again.
@@ -48,7 +48,7 @@ package struct ServerRegistry: Sendable {
     package enum Effect: Equatable, Sendable {
         /// Write this line to the log targets of this backend.
         case log(LogLevel, String, backend: Int)
-        /// This server's usability, weight or address has changed. Call `settle` afterwards. Only `shutdownSessions` follows this effect.
+        /// This server's usability, weight or address has changed. Call `updateBackend` afterwards. Only `shutdownSessions` follows this effect.
         case routeChanged(ServerReference)
         /// Close this server's sessions.
         case shutdownSessions(ServerReference, because: SessionShutdown = .serverDown)
@@ -128,20 +128,20 @@ package struct ServerRegistry: Sendable {
         case .checkInconclusive(let result):
             applyInconclusive(result, &change)
         case .connectsFailed(let errors):
-            applyFailedConnects(inRow: errors, &change)
+            applyFailedConnects(consecutive: errors, &change)
         case .setFitness(let fitness):
             setFitness(fitness, &change)
         case .setFull(let isFull):
             setFull(isFull, &change)
         case .setSkipped(let skip, let pause):
             setSkipped(skip, pause, &change)
-        case .takenDown(let witness):
-            takeDown(witness, &change)
+        case .takenDown(let evidence):
+            takeDown(evidence, &change)
         case .setHeldDown(let isHeld):
             setHeldDown(isHeld, &change)
         case .setAdministrative(let state, let author):
             change.author = author
-            administer(state, &change)
+            applyAdministrativeState(state, &change)
         case .setWeight(let weight, let author):
             setWeight(weight, by: author, &change)
         case .setPriority(let priority):
@@ -216,7 +216,7 @@ package struct ServerRegistry: Sendable {
     /// order does not matter, and one of them was usable all the time.
     ///
     /// - Returns: the line to log, if there is one.
-    package mutating func settle(_ backend: Int, now: Instant) -> [Effect] {
+    package mutating func updateBackend(_ backend: Int, now: Instant) -> [Effect] {
         let status = backendStatuses[backend]
         guard status.isUp != status.wasUp else { return [] }
         (backendStatuses[backend].wasUp, backendStatuses[backend].lastChange) = (status.isUp, now)
@@ -258,14 +258,14 @@ package struct ServerRegistry: Sendable {
 extension ServerRegistry {
     /// Applies a check's result, then closes the sessions of an unreachable server if configured.
     private mutating func applyCheck(_ result: CheckResult, _ change: inout Change) {
-        take(result, { $0.isPass ? $1.pass() : $1.fail() }, &change)
+        apply(result, { $0.isPass ? $1.pass() : $1.fail() }, &change)
         closeSessionsOfUnreachable(result, &change)
     }
 
     /// Applies a result of a check or of an observation. Logs a line if it is new, and another line when the server goes down or comes up.
     ///
     /// - Parameter count: updates the health. Returns true when it has changed.
-    mutating func take(_ result: CheckResult, _ count: (CheckStatus, inout ServerHealth) -> Bool, _ change: inout Change) {
+    mutating func apply(_ result: CheckResult, _ count: (CheckStatus, inout ServerHealth) -> Bool, _ change: inout Change) {
         let server = change.server
         let before = status(of: server)
         guard before.isChecked, var health = before.health else { return }
@@ -297,7 +297,7 @@ extension ServerRegistry {
 // MARK: - Administration
 
 extension ServerRegistry {
-    private mutating func administer(_ state: AdministrativeState, _ change: inout Change) {
+    private mutating func applyAdministrativeState(_ state: AdministrativeState, _ change: inout Change) {
         switch state {
         case .ready:
             clear(.forcedDrain, &change)
@@ -405,7 +405,7 @@ extension ServerRegistry {
         guard before.address != address else { return }
         var next = before
         (next.address, next.formerAddress, next.hasVerdict) = (address, nil, isUnchecked(change.server, next))
-        (next.unreachableSince, next.isGone) = (nil, false)
+        (next.unreachableSince, next.areSessionsClosed) = (nil, false)
         store(next, &change)
         var parts: [String] = []
         let (from, to) = (before.address.map(Self.host) ?? "(none)", Self.host(address))

@@ -69,9 +69,9 @@ package struct ServerStatus: Equatable, Sendable {
     /// When the checks began to get no response from its host; `nil` while it responds.
     var unreachableSince: Instant?
     /// True when its sessions have been closed because its host is unreachable.
-    var isGone = false
+    var areSessionsClosed = false
     /// The fitness for its role in the `database` section; `whole` without one.
-    package internal(set) var fitness = ServerFitness.whole
+    package internal(set) var fitness = ServerFitness.fullWeight
     /// True while a check reports that the server has no free connection. It stays up but takes no new sessions.
     package internal(set) var isFull = false
     /// Why new sessions skip the server while there are others; `nil` when they do not.

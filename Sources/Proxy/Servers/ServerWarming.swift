@@ -20,7 +20,7 @@ package struct Warming: Equatable, Sendable {
     }
 
     /// Updates the shares to `now`.
-    package mutating func goOn(to now: Instant) {
+    package mutating func advance(to now: Instant) {
         let elapsed = since.duration(to: now)
         share = slowStart.share(after: elapsed)
         percent = slowStart.percent(after: elapsed)
@@ -35,7 +35,7 @@ extension ServerRegistry {
         for backend in servers.indices {
             for place in servers[backend].indices {
                 guard var warming = servers[backend][place].warming else { continue }
-                warming.goOn(to: now)
+                warming.advance(to: now)
                 guard servers[backend][place].warming != warming else { continue }
                 servers[backend][place].warming = warming.isOver ? nil : warming
                 effects.append(.routeChanged(ServerReference(backend: backend, server: place)))

@@ -12,7 +12,7 @@ package enum SessionShutdown: Equatable, Sendable {
 
 extension CheckResult {
     /// True when not even the server's host has responded. A server that refuses, or accepts and stays silent, has a live host.
-    package var isUnreachable: Bool { fault == .silence && (status == .layer4Timeout || status == .layer4ConnectionProblem) }
+    package var isUnreachable: Bool { fault == .noResponse && (status == .layer4Timeout || status == .layer4ConnectionProblem) }
 }
 
 extension ServerStatus {
@@ -22,7 +22,7 @@ extension ServerStatus {
         if result.isUnreachable {
             if unreachableSince == nil { unreachableSince = now.advanced(by: .zero - result.duration) }
         } else {
-            (unreachableSince, isGone) = (nil, false)
+            (unreachableSince, areSessionsClosed) = (nil, false)
         }
     }
 }
@@ -32,9 +32,11 @@ extension ServerRegistry {
     mutating func closeSessionsOfUnreachable(_ result: CheckResult, _ change: inout Change) {
         guard result.isUnreachable else { return }
         var next = status(of: change.server)
-        guard backends[change.server.backend].closesSessionsOfUnreachable, !next.isRunning, !next.isGone, let since = next.unreachableSince else { return }
+        guard backends[change.server.backend].closesSessionsOfUnreachable, !next.isRunning, !next.areSessionsClosed, let since = next.unreachableSince else {
+            return
+        }
         guard let check = configuration(of: change.server).check, since.duration(to: change.now) > check.interval * check.rise else { return }
-        next.isGone = true
+        next.areSessionsClosed = true
         store(next, &change)
         change.log(
             .warning, "\(title(of: change.server)) has been unreachable for \(since.duration(to: change.now).components.seconds)s: its sessions are closed.")

@@ -72,12 +72,12 @@ package final class DatabaseCluster {
     func start(_ program: DatabaseProgram, _ setting: DatabaseSetting) throws {
         for node in nodes(setting) {
             var own: [String] = []
-            if program.isOurs {
+            if program.isTsukada {
                 own = DatabaseProgram.ownLines(setting, node: node.name)
                 try write("monitor", to: "monitor.password", on: node)
             }
             var sections = own.isEmpty ? nil : own.joined(separator: "\n") + "\n"
-            if program.isOurs, setting.hasTwoNodes {
+            if program.isTsukada, setting.hasTwoNodes {
                 let gossip = GossipFile(key: key)
                 try gossip.writeKey(on: node)
                 sections = (sections ?? "") + gossip.text

@@ -27,7 +27,7 @@ package struct DatabaseProgram: Sendable, Equatable {
     /// The program itself.
     package let program: ProxyProgram
     /// True when the row's promises apply to it.
-    package var isOurs: Bool { self == .ours }
+    package var isTsukada: Bool { self == .ours }
     /// True when its runtime socket shows the results of its checks.
     var hasChecks: Bool { self != .nginx }
 
@@ -63,7 +63,7 @@ package struct DatabaseProgram: Sendable, Equatable {
             let third = "    server read03 dbserver04:3306 check port 3306 resolvers awsvpc inter 2000 fall 3\n"
             let text = try seedConfiguration(of: node) + third
             let adapted = Self.adapted(text, setting, template: "check port 3306 resolvers awsvpc inter 2000 fall 3")
-            return isOurs ? adapted : adapted + writers(setting, node: node)
+            return isTsukada ? adapted : adapted + writers(setting, node: node)
         }
     }
 

@@ -14,7 +14,7 @@ package enum DatabaseRows {
     // MARK: Promises
 
     /// No connect fails, and the slowest takes at most `slowest` seconds.
-    static func unfelt(slowest: Double?) -> @Sendable (DatabaseScene) -> FailoverPromise {
+    static func unnoticed(slowest: Double?) -> @Sendable (DatabaseScene) -> FailoverPromise {
         { _ in
             var promise = FailoverPromise()
             (promise.failedConnects, promise.slowestSeconds, promise.blocked) = (0, slowest, 0)
@@ -24,12 +24,12 @@ package enum DatabaseRows {
 
     /// A fault that shows at once.
     private static func loud(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
-        Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.loud) { try body(scene) } }, promises: unfelt(slowest: 0.4))
+        Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.loud) { try body(scene) } }, promises: unnoticed(slowest: 0.4))
     }
 
     /// A fault that shows only by a timeout.
     private static func quiet(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
-        Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.silent) { try body(scene) } }, promises: unfelt(slowest: 1.2))
+        Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.silent) { try body(scene) } }, promises: unnoticed(slowest: 1.2))
     }
 
     // MARK: One of three refuses
@@ -62,7 +62,7 @@ package enum DatabaseRows {
         }
         try limit?.outside.wait(within: 10)
     } promises: {
-        unfelt(slowest: 0.4)($0)
+        unnoticed(slowest: 0.4)($0)
     }
 
     private static let blocked = Row(name: "blocked", event: "one has blocked the node (1129)") { scene in
@@ -81,7 +81,7 @@ package enum DatabaseRows {
         if try !isBlocked() { scene.note("the database has forgotten that it blocked the node") }
         try scene.repair { try scene.victim.execute("set global max_connect_errors=100; flush local hosts") }
     } promises: {
-        unfelt(slowest: 0.4)($0)
+        unnoticed(slowest: 0.4)($0)
     }
 
     // MARK: One of three is silent
@@ -140,6 +140,6 @@ package enum DatabaseRows {
         }
         scene.demand(try scene.cluster.hasLogged("password"), "no log line reports the expired password")
     } promises: {
-        unfelt(slowest: 1.2)($0)
+        unnoticed(slowest: 1.2)($0)
     }
 }

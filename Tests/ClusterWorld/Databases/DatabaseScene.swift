@@ -12,7 +12,7 @@ package final class DatabaseScene: FailoverScene {
     private(set) var repairBeganAt: Int64?
     private(set) var repairedAt: Int64?
     /// The database that the fault strikes. The scene measures its last answer after `from` (by default the event) and its first one after the repair.
-    private(set) var struck: (database: Database, from: Int64?)?
+    private(set) var measuredDatabase: (database: Database, from: Int64?)?
     /// The database whose first answer after the event is measured.
     private(set) var successor: Database?
     /// The latest time at which the clients were not yet affected.
@@ -68,7 +68,7 @@ package final class DatabaseScene: FailoverScene {
     }
 
     /// Measures when `database` answers last after a time (the event by default), and first after the repair.
-    func follow(_ database: Database, from moment: Int64? = nil) { struck = (database, moment) }
+    func follow(_ database: Database, from moment: Int64? = nil) { measuredDatabase = (database, moment) }
 
     /// Measures when `database` answers first.
     func expect(_ database: Database) { successor = database }
@@ -119,18 +119,19 @@ extension DatabaseCluster {
         result.connectsPerClient = scene.connects.map { Double($0) / Double(max(1, opened)) }
         let repairedAt = scene.repairedAt ?? .max
         let answers = AnswerTimes(tenths: report.short.tenthsByServer, repair: scene.repairBeganAt ?? .max)
-        result.ejectedAfter = scene.struck.flatMap { answers.lastBeforeRepair(of: $0.database.node.name, from: $0.from ?? moment) } ?? scene.ejectedAfter
+        result.ejectedAfter =
+            scene.measuredDatabase.flatMap { answers.lastBeforeRepair(of: $0.database.node.name, from: $0.from ?? moment) } ?? scene.ejectedAfter
         let successor = scene.successor.flatMap { answers.first(of: $0.node.name, from: moment) }
-        result.backAfter = successor ?? scene.struck.flatMap { answers.first(of: $0.database.node.name, from: repairedAt) } ?? scene.backAfter
+        result.backAfter = successor ?? scene.measuredDatabase.flatMap { answers.first(of: $0.database.node.name, from: repairedAt) } ?? scene.backAfter
         result.notes = scene.notes
         let before = report.slowestSeconds(from: 0, to: scene.lastCalmAt)
         if before > 0.2 { result.notes.append(String(format: "the machine was busy: slowest before it %.2f s", before)) }
-        if scene.struck != nil, result.ejectedAfter == nil { result.notes.append("it stays in service") }
+        if scene.measuredDatabase != nil, result.ejectedAfter == nil { result.notes.append("it stays in service") }
         if let successor = scene.successor, result.backAfter == nil { result.notes.append("\(successor.node.name) is never used") }
         result.examples = failed.prefix(3).map { attempt in
             String(format: "%+.2f s: %@: %@", Double(attempt.startedAt - moment) / 1e9, attempt.outcome.rawValue, attempt.detail)
         }
-        guard program.isOurs else { return result }
+        guard program.isTsukada else { return result }
         result.judge(by: row.promises(scene), ejected: [], flowsLost: [:])
         result.broken += scene.broken
         if !result.broken.isEmpty { result.examples += try serverLines(since: moment) }

@@ -13,7 +13,7 @@ extension DatabaseRows {
     ]
 
     private static func nameFault(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
-        Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.names) { try body(scene) } }, promises: unfelt(slowest: 0.4))
+        Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.names) { try body(scene) } }, promises: unnoticed(slowest: 0.4))
     }
 
     /// The TTL of dnsmasq's records plus two seconds.
@@ -29,7 +29,7 @@ extension DatabaseRows {
             try scene.cluster.cluster.nameserver.serve(records)
         }
     } promises: {
-        var promise = unfelt(slowest: 0.4)($0)
+        var promise = unnoticed(slowest: 0.4)($0)
         promise.backWithin = recordSeconds
         return promise
     }
@@ -46,7 +46,7 @@ extension DatabaseRows {
         scene.follow(spare, from: MonotonicMoment.now)
         scene.observe(6)
     } promises: {
-        var promise = unfelt(slowest: 0.4)($0)
+        var promise = unnoticed(slowest: 0.4)($0)
         (promise.backWithin, promise.ejectedWithin) = (recordSeconds, recordSeconds)
         return promise
     }

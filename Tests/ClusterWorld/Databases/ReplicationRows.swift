@@ -37,7 +37,7 @@ extension DatabaseRows {
         try scene.repair { for replica in scene.cluster.replicas { try replica.unlock() } }
     } promises: {
         // Old answers are better than none.
-        unfelt(slowest: 1.2)($0)
+        unnoticed(slowest: 1.2)($0)
     }
 
     // MARK: The writer
@@ -75,7 +75,7 @@ extension DatabaseRows {
         scene.demand(report.failures.isEmpty, "\(report.failures.count) writes failed")
         scene.demand(report.answersByServer[primary.node.name] ?? 0 > 0, "nothing was written")
     } promises: {
-        unfelt(slowest: nil)($0)
+        unnoticed(slowest: nil)($0)
     }
 
     /// Four clients per node that connect, write and disconnect.

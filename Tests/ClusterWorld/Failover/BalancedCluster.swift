@@ -19,14 +19,14 @@ package final class BalancedCluster {
     package init(_ cluster: Cluster, program: ProxyProgram, times: BalancerTimes) throws {
         (self.cluster, self.program, self.times) = (cluster, program, times)
         abilities = try ProxyAbilities(of: program, on: cluster.tsukada01)
-        key = abilities.isOurs ? try cluster.tsukada01.demand([program.path, "keygen"]).trimmingCharacters(in: .whitespacesAndNewlines) : ""
+        key = abilities.isTsukada ? try cluster.tsukada01.demand([program.path, "keygen"]).trimmingCharacters(in: .whitespacesAndNewlines) : ""
         // haproxy has no probe section, so the load balancer probes its traffic port, as in the article.
-        let probe = abilities.isOurs ? ["--probe", "http:/", "--probe-port", "3307"] : ["--probe", "tcp"]
+        let probe = abilities.isTsukada ? ["--probe", "http:/", "--probe-port", "3307"] : ["--probe", "tcp"]
         // docs/AWS.md recommends to turn termination off, and draining needs it.
         let drainingInterval = "\(Int(times.ejectionMax * 4000))ms"
         let more = probe + ["--termination", "off", "--draining-interval", drainingInterval, "--idle-timeout", "350s"]
         balancer = try BalancerNode(on: cluster.balancer, targets: [cluster.tsukada01, cluster.tsukada02], times: times, more: more)
-        for node in nodes where abilities.isOurs {
+        for node in nodes where abilities.isTsukada {
             let options = "size=\(Self.stateBytes),mode=700"
             try node.demand(["mount", "-t", "tmpfs", "-o", options, "tmpfs", "/var/lib/tsukada"])
             try node.demand(["chown", "haproxy:haproxy", "/var/lib/tsukada"])
@@ -37,7 +37,7 @@ package final class BalancedCluster {
 
     /// The sections in addition to the article's file.
     private func ownSections(drainSeconds: Double) throws -> String? {
-        guard abilities.isOurs else { return nil }
+        guard abilities.isTsukada else { return nil }
         var gossip = GossipFile(key: key)
         gossip.more = ["state-dir /var/lib/tsukada"]
         for node in nodes { try gossip.writeKey(on: node) }
@@ -79,7 +79,7 @@ package final class BalancedCluster {
         try cluster.restore()
         for node in nodes { try start(node) }
         for node in nodes { try proxy(on: node).waitUntilBothServersAreUp(within: 40) }
-        for node in nodes where abilities.isOurs { try waitUntilProbePasses(on: node) }
+        for node in nodes where abilities.isTsukada { try waitUntilProbePasses(on: node) }
         try waitUntilHealthy()
     }
 
@@ -101,7 +101,7 @@ package final class BalancedCluster {
     private func repair(_ node: Node) throws {
         try node.demand(["nft", "flush ruleset"])
         try cluster.world.demand("ip link set to-\(node.name) up")
-        if abilities.isOurs { try node.demand(["rm", "-f", "/var/lib/tsukada/filled"]) }
+        if abilities.isTsukada { try node.demand(["rm", "-f", "/var/lib/tsukada/filled"]) }
         proxies[node.name]?.sendAll(signal: SIGCONT)
     }
 
@@ -110,7 +110,7 @@ package final class BalancedCluster {
         for node in nodes {
             try? repair(node)
             proxies[node.name]?.stop()
-            if abilities.isOurs { _ = try? node.run(["umount", "/var/lib/tsukada"]) }
+            if abilities.isTsukada { _ = try? node.run(["umount", "/var/lib/tsukada"]) }
         }
         balancer.stop()
     }

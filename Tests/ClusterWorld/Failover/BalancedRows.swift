@@ -20,7 +20,7 @@ package enum BalancedRows {
     private static func returnLimit(_ times: BalancerTimes) -> Double { times.returnMax + 4 }
 
     /// The promise that clients are not affected at all.
-    private static func unfelt(_ times: BalancerTimes) -> FailoverPromise {
+    private static func unnoticed(_ times: BalancerTimes) -> FailoverPromise {
         var promise = FailoverPromise()
         (promise.failedConnects, promise.sessionsEnded, promise.untouched) = (0, 0, ["tsukada01", "tsukada02"])
         promise.slowestSeconds = 1.5
@@ -59,7 +59,7 @@ package enum BalancedRows {
         try scene.hardStop()
         try scene.recover { try scene.cluster.start(scene.victim) }
     } promises: { abilities, times in
-        guard abilities.canDrain else { return unfelt(times) }
+        guard abilities.canDrain else { return unnoticed(times) }
         var promise = oneLost(times)
         (promise.failedConnects, promise.sessionsEnded) = (0, 0)
         return promise
@@ -105,7 +105,7 @@ package enum BalancedRows {
         if !blinks.isEmpty { throw ChildProcessError(description: "probes failed during reloads: \(blinks)") }
         scene.note("\(try scene.proxy.workers.count) workers remain with the long sessions")
     } promises: { abilities, times in
-        unfelt(times)
+        unnoticed(times)
     }
 
     // MARK: Loss of a node or process
@@ -157,7 +157,7 @@ package enum BalancedRows {
     private static let fullDisk = Row(name: "full-disk", event: "its disk is full and its log refused, for 3 s") { scene in
         try scene.event {
             try scene.victim.refuse("udp dport 514")
-            if scene.cluster.abilities.isOurs {
+            if scene.cluster.abilities.isTsukada {
                 let blocks = BalancedCluster.stateBytes / 4096 + 1
                 let filled = try scene.victim.run(["dd", "if=/dev/zero", "of=/var/lib/tsukada/filled", "bs=4k", "count=\(blocks)"])
                 if filled.status == 0 { throw ChildProcessError(description: "the disk did not fill up") }
@@ -166,7 +166,7 @@ package enum BalancedRows {
         scene.observe(3)
         try scene.victim.refuse(nil)
     } promises: { _, times in
-        unfelt(times)
+        unnoticed(times)
     }
 
     private static let noDescriptors = Row(name: "no-descriptors", event: "no descriptor is free for 4 s") { scene in
@@ -220,7 +220,7 @@ package enum BalancedRows {
         scene.observe(3)
         for node in scene.cluster.nodes { try node.refuse(nil) }
     } promises: { _, times in
-        unfelt(times)
+        unnoticed(times)
     }
 
     // MARK: Unwanted connections
@@ -235,17 +235,17 @@ package enum BalancedRows {
     }
 
     private static let probeStorm = Row(name: "probe-storm", event: "100 probes/s of the probe port, half aborted") { scene in
-        guard scene.cluster.abilities.isOurs else { return scene.note("this program has no probe port") }
+        guard scene.cluster.abilities.isTsukada else { return scene.note("this program has no probe port") }
         try storm(.probes, port: 3307, scene)
     } promises: { _, times in
-        unfelt(times)
+        unnoticed(times)
     }
 
     private static let garbage = Row(name: "garbage", event: "100/s of garbage on the probe port, half aborted") { scene in
-        guard scene.cluster.abilities.isOurs else { return scene.note("this program has no probe port") }
+        guard scene.cluster.abilities.isTsukada else { return scene.note("this program has no probe port") }
         try storm(.garbage, port: 3307, scene)
     } promises: { _, times in
-        unfelt(times)
+        unnoticed(times)
     }
 
     /// No client logs in through the node during the storm, because a login would reset the databases' error count.
@@ -263,7 +263,7 @@ package enum BalancedRows {
         let answers = try scene.cluster.cluster.client.query(scene.victim, count: 4)
         for answer in answers where answer.outcome != .answered { scene.note("then: \(answer.detail)") }
     } promises: { _, times in
-        unfelt(times)
+        unnoticed(times)
     }
 }
 

@@ -72,7 +72,7 @@ extension BalancedCluster {
             String(format: "%+.2f s: %@: %@", Double(attempt.startedAt - moment) / 1e9, attempt.outcome.rawValue, attempt.detail)
         }
         // Promises apply to tsukada only; haproxy runs for comparison.
-        guard abilities.isOurs else { return result }
+        guard abilities.isTsukada else { return result }
         let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
         let flowsLost = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (lostAfter[$0.name] ?? 0) - (lostBefore[$0.name] ?? 0)) })
         result.judge(by: row.promises(scene), ejected: ejected, flowsLost: flowsLost)

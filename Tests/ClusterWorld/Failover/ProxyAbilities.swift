@@ -4,7 +4,7 @@ import Support
 /// The features of a program beyond haproxy.cfg. They are found by trying configurations, so that rows which need a feature are judged as soon as it exists.
 package struct ProxyAbilities: Sendable, Equatable {
     /// It supports `probe` sections and gossip.
-    package var isOurs = false
+    package var isTsukada = false
     /// It supports `drain TIME` in a probe section.
     package var canDrain = false
     /// It supports `when-none pass` in a probe section.
@@ -27,8 +27,8 @@ package struct ProxyAbilities: Sendable, Equatable {
             return try node.run([program.path, "-c", "-f", "/etc/tsukada/article.cfg", "-f", "/etc/tsukada/ability.cfg"]).status == 0
         }
         let probe = "probe nlb\n    bind 0.0.0.0:3307\n    mode http\n    require mysql 1\n"
-        isOurs = try accepts(probe)
-        guard isOurs else { return }
+        isTsukada = try accepts(probe)
+        guard isTsukada else { return }
         canDrain = try accepts(probe + "    drain 1s\n")
         supportsWhenNone = try accepts(probe + "    when-none pass\n")
         hasMaster = try accepts("global\n    master-worker\n")

@@ -97,7 +97,7 @@ final class ForwardingHarness {
     var sessionCount: Int { state.process[0].pointee.sessions.value }
     func held(_ server: Int) -> Int { state.serverCells[server].pointee.sessions.value }
 
-    func hasConnectFailed(_ server: Int) -> Bool { state.serverCells[server].pointee.leaveReasons.load(ordering: .relaxed) != 0 }
+    func hasConnectFailed(_ server: Int) -> Bool { state.serverCells[server].pointee.retryReasons.load(ordering: .relaxed) != 0 }
     var pauses: UInt64 { state.process[0].pointee.pauses.load(ordering: .relaxed) }
     var droppedLogs: UInt64 { state.process[0].pointee.droppedLogs.load(ordering: .relaxed) }
 

@@ -43,10 +43,10 @@ func greeting(_ name: String) -> [UInt8] {
 
 func error(_ number: UInt16) -> [UInt8] { packet(MySQLErrorPacket(code: number, message: "refused").payload) }
 
-extension LeaveReason {
+extension RetryReason {
     /// The packet with which a server refuses by this MySQL error.
     init(error number: UInt16) {
-        guard let refusal = (0..<ServerRefusal.count).map({ ServerRefusal(place: $0) }).first(where: { $0.number == number }) else {
+        guard let refusal = (0..<ServerRefusal.count).map({ ServerRefusal(index: $0) }).first(where: { $0.number == number }) else {
             fatalError("not a refusal: \(number)")
         }
         self.init(refusal)
@@ -116,7 +116,7 @@ final class ServerFirstBench {
         }
     }
 
-    func left(_ server: Int, _ reason: LeaveReason) -> UInt64 { harness.state.left(ServerReference(backend: 0, server: server), for: reason) }
+    func left(_ server: Int, _ reason: RetryReason) -> UInt64 { harness.state.retryCount(ServerReference(backend: 0, server: server), for: reason) }
 
     /// Serves enough sessions with an immediate greeting that a late one is an exception.
     func serveQuickSessions() throws {

@@ -41,19 +41,19 @@ private struct Outcome {
     let fresh = DatabaseSession(login, queries: ["select 1", "show replica status"], cryptography: cryptography)
     var session = fresh
     var outcome = Outcome()
-    var heard: [UInt8] = []
+    var received: [UInt8] = []
     var due = UInt8(0)
     var isClosed = false
     while !input.isAtEnd {
         switch Step(rawValue: UInt8(input.choice(3))) ?? .bytes {
         case .bytes:
             let bytes = Array(input.chunk(limit: 4096))
-            heard += bytes
+            received += bytes
             take(session.receive(bytes), into: &outcome, due: &due)
         case .packet:
             let packet = MySQLPacket(sequence: due, payload: Array(input.chunk(limit: 4096)))
             due = packet.sequence &+ 1
-            heard += packet.bytes
+            received += packet.bytes
             take(session.receive(packet.bytes), into: &outcome, due: &due)
         case .end:
             isClosed = true
@@ -66,7 +66,7 @@ private struct Outcome {
     guard !isClosed else { return }
     // Without TLS the result does not depend on how the bytes are split.
     var (whole, other, ignored) = (fresh, Outcome(), UInt8(0))
-    take(whole.receive(heard), into: &other, due: &ignored)
+    take(whole.receive(received), into: &other, due: &ignored)
     precondition(other.sent == outcome.sent && other.kind == outcome.kind, "the same bytes in one piece give another result")
 }
 

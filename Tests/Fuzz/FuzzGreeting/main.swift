@@ -12,9 +12,9 @@ private func read(_ bytes: [UInt8]) {
     let whole = opening(bytes)
     var decided: MySQLOpening?
     for length in 0...min(bytes.count, 300) {
-        let said = opening(bytes.prefix(length))
-        if let decided { precondition(said == decided, "later bytes change the result") }
-        if said != .incomplete { decided = said }
+        let partial = opening(bytes.prefix(length))
+        if let decided { precondition(partial == decided, "later bytes change the result") }
+        if partial != .incomplete { decided = partial }
     }
     if bytes.count <= 300 { precondition(whole == decided ?? .incomplete, "all bytes at once give another result") }
     precondition(whole != .incomplete || bytes.count < MySQLOpening.bytesMax, "it waits for more bytes than a packet can have")

@@ -9,7 +9,7 @@ private let actionsCount = 10
 /// The limit on the virtual time of an input.
 private let timeMax = Duration.seconds(20)
 private let trafficKinds = DatagramKind.allCases.filter { $0 != .hello && $0 != .helloAnswer }.map(\.rawValue)
-private let findings: [Finding] = [.passed, .failedLoudly, .failedSilently, .accessDenied, .full, .blocked, .ownFault]
+private let findings: [Finding] = [.passed, .failedWithResponse, .failedWithoutResponse, .accessDenied, .full, .blocked, .ownFault]
 private let recordBytesMax = GossipLimits.datagramBytesMax - Header.bytesCount - SealFormat.tagBytes
 private let settled: FuzzWorld = {
     do { return try FuzzWorld() } catch { fatalError("\(error)") }
@@ -28,7 +28,7 @@ private func act(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     case 0, 1:
         let before = world.usableCounts
         let (peer, kind) = (1 + input.choice(2), trafficKinds[input.choice(trafficKinds.count)])
-        world.say(kind, input.chunk(limit: recordBytesMax), by: peer)
+        world.sendForged(kind, input.chunk(limit: recordBytesMax), by: peer)
         world.checkFloor(before: before)
         world.checkPeerEffect(of: peer)
     case 2: world.advance(input.duration())
@@ -72,14 +72,14 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
 /// Inputs made of the datagrams of honest nodes.
 @MainActor private func seeds() -> [(name: String, bytes: [UInt8])] {
     var world = settled
-    world.observe(1, .failedLoudly, at: 1)
+    world.observe(1, .failedWithResponse, at: 1)
     world.step(1) { node, now, outputs in
         try? node.administer(FuzzWorld.server(2), .drain, weight: 5, for: .seconds(60), now: now, into: &outputs)
     }
     world.local(1, .acquireLease(3))
     world.local(1, .requestPeerChecks(FuzzWorld.server(1)))
-    world.say(DatagramKind.digest.rawValue, digestRecord(world), by: 1)
-    world.say(DatagramKind.pull.rawValue, pullRecord(), by: 1)
+    world.sendForged(DatagramKind.digest.rawValue, digestRecord(world), by: 1)
+    world.sendForged(DatagramKind.pull.rawValue, pullRecord(), by: 1)
     world.advance(.milliseconds(600))
     world.isMuted[1] = true
     world.advance(.milliseconds(700))
@@ -97,7 +97,7 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
         known.append(shape)
         seeds.append(("said-\(bytes[3])-\(records.count)", [0, 0, UInt8(kind)] + shape[1...] + records + [2, 100]))
     }
-    seeds += lies()
+    seeds += maliciousRows()
     seeds.append(("dead-peer", [7, 0, 2, 175, 7, 0, 2, 50]))
     seeds.append(("new-run", [5, 0, 0, 0, 1, 150, 0, 0, 0, 0, 2, 30]))
     seeds.append(("own-looks", [4, 0, 1, 2, 60, 4, 1, 1, 2, 60, 4, 1, 2, 2, 60, 4, 3, 4]))
@@ -108,7 +108,7 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
 }
 
 /// Rows that would do harm if a rule were missing: a third node's death, a server that is down.
-@MainActor private func lies() -> [(name: String, bytes: [UInt8])] {
+@MainActor private func maliciousRows() -> [(name: String, bytes: [UInt8])] {
     var records: [(name: String, record: Record)] = []
     for row in settled.nodes[0].tables.memberRows where row.node == FuzzWorld.id(2) {
         records.append(("death", .member(MemberRow(node: row.node, session: row.session, refutations: row.refutations, rank: .dead))))

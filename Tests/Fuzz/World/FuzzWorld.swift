@@ -25,7 +25,7 @@ package struct FuzzWorld {
     /// True for nodes whose datagrams are dropped.
     package var isMuted = [false, false, false]
     /// The outputs of node 0 in the last step, without datagrams.
-    package private(set) var said: [GossipOutput] = []
+    package private(set) var lastOutputs: [GossipOutput] = []
     /// The number of failed checks of node 0, by server.
     package private(set) var ownFailures: [Int]
     private var outputs = GossipOutputs()
@@ -95,7 +95,7 @@ package struct FuzzWorld {
     }
 
     /// Sends `records` from peer `index` to node 0 in a datagram of `kind`, under their pairwise key.
-    package mutating func say(_ kind: UInt8, _ records: ArraySlice<UInt8>, by index: Int) {
+    package mutating func sendForged(_ kind: UInt8, _ records: ArraySlice<UInt8>, by index: Int) {
         seals[index].traffic = (kind, records)
         local(index, .requestPeerChecks(ServerID(0)))
         seals[index].traffic = nil
@@ -110,7 +110,7 @@ package struct FuzzWorld {
     package mutating func observe(_ server: Int, _ finding: Finding, at index: Int) {
         let observation = Observation(finding, address: Self.serverAddress)
         if index == 0 {
-            if [.failedLoudly, .failedSilently, .accessDenied].contains(finding) { ownFailures[server] += 1 }
+            if [.failedWithResponse, .failedWithoutResponse, .accessDenied].contains(finding) { ownFailures[server] += 1 }
             isolatedNode.local(.observed(Self.server(server), observation), now: now, into: &outputs)
             outputs.removeAll()
         }
@@ -119,7 +119,7 @@ package struct FuzzWorld {
 
     /// Runs `body` on a node, then delivers its datagrams and all that they cause.
     package mutating func step(_ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) -> Void) {
-        said.removeAll(keepingCapacity: true)
+        lastOutputs.removeAll(keepingCapacity: true)
         turn(index, body)
         var carried = 0
         while carried < queue.count {
@@ -138,7 +138,7 @@ package struct FuzzWorld {
         if index == 0 { checkOutputs(outputs) }
         for output in outputs.list {
             guard case .send(let range, let target) = output else {
-                if index == 0 { said.append(output) }
+                if index == 0 { lastOutputs.append(output) }
                 continue
             }
             let bytes = Array(outputs.bytes[range])

@@ -68,7 +68,7 @@ extension FuzzWorld {
 
     /// After a peer's datagram: it alone must not bring a server UP or declare another node dead.
     package func checkPeerEffect(of speaker: Int) {
-        for output in said {
+        for output in lastOutputs {
             switch output {
             case .verdictChanged(_, let verdict):
                 precondition(verdict != .up, "UP on a peer's statement")
@@ -82,7 +82,7 @@ extension FuzzWorld {
 
     /// After a datagram: gossip must not have taken more servers down than `min-up` allows, unless an operator's command arrived with it.
     package func checkFloor(before: [Int]) {
-        let isSetByOperator = said.contains { if case .administrativeChanged = $0 { true } else { false } }
+        let isSetByOperator = lastOutputs.contains { if case .administrativeChanged = $0 { true } else { false } }
         guard !isSetByOperator else { return }
         for (proxy, count) in usableCounts.enumerated() {
             let minUp = Self.servers.filter { $0.proxy == proxy }.map(\.minUp).max() ?? 0

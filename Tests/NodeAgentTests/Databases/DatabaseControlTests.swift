@@ -35,7 +35,7 @@ struct DatabaseControlTests {
     }
 
     private func look(_ server: Int, isReadOnly: Bool) {
-        control.looked(.seen(DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)), at: ServerReference(backend: 0, server: server))
+        control.apply(.seen(DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)), at: ServerReference(backend: 0, server: server))
     }
 
     private var fit: [Int] { (0..<2).filter { servers.status(of: ServerReference(backend: 0, server: $0)).fitness.isFit } }
@@ -53,7 +53,7 @@ struct DatabaseControlTests {
                 steps.append("\(server.server) \(after.fitness.isFit ? "in" : "out")")
                 #expect(control.isDeciding(0))
             case .settled: steps.append("settled")
-            case .effect, .changed, .news: break
+            case .effect, .changed, .gossipEvent: break
             }
         }
         look(0, isReadOnly: true)
@@ -76,10 +76,10 @@ struct DatabaseControlTests {
     @Test("sends its ballot to the peers once while it is unchanged")
     func words() {
         final class Cluster: WriterCluster {
-            private(set) var words: [WriterWord] = []
-            var hasUnheardPeer: Bool { false }
+            private(set) var words: [WriterMessage] = []
+            var hasUnreachedPeer: Bool { false }
             func ballots(onWriterOf backend: Int) -> [PeerBallot] { [] }
-            func tell(_ word: WriterWord, onWriterOf backend: Int) { words.append(word) }
+            func send(_ word: WriterMessage, onWriterOf backend: Int) { words.append(word) }
         }
         let cluster = Cluster()
         control.handlers.cluster = { cluster }

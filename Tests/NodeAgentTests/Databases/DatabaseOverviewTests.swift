@@ -35,10 +35,10 @@ struct DatabaseOverviewTests {
 
         /// Applies one check of each server.
         mutating func look(_ looks: [DatabaseFindings]) {
-            for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
+            for (server, look) in looks.enumerated() { watch.apply(look, of: server, now: now) }
             let statuses = backend.servers.indices.map { registry.status(of: ServerReference(backend: 0, server: $0)) }
             let circumstances = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable) }
-            let outcome = watch.decide(circumstances, peers: .heard([]), now: now)
+            let outcome = watch.decide(circumstances, peers: .reachable([]), now: now)
             for (server, fitness) in outcome.fitness.enumerated() { apply(.setFitness(fitness), server) }
         }
 
@@ -65,8 +65,8 @@ struct DatabaseOverviewTests {
     func table() {
         var bench = Bench(3)
         var stopped = Self.replica(lag: 0)
-        stopped.channels = [ReplicationChannel(applier: .stopped, applierError: DatabaseComplaint(code: 1062, text: "Duplicate entry"))]
-        bench.look([.seen(Self.replica(lag: 37)), .seen(stopped), .refused(DatabaseComplaint(code: 1045, text: "Access denied"))])
+        stopped.channels = [ReplicationChannel(applier: .stopped, applierError: DatabaseProblem(code: 1062, text: "Duplicate entry"))]
+        bench.look([.seen(Self.replica(lag: 37)), .seen(stopped), .refused(DatabaseProblem(code: 1045, text: "Access denied"))])
         bench.pass(4)
         #expect(
             bench.text == """
@@ -115,7 +115,7 @@ struct DatabaseOverviewTests {
         var bench = Bench(2)
         bench.look([.seen(Self.replica(lag: 3)), .seen(Self.replica(lag: 3))])
         var silent = Self.replica(lag: 0)
-        silent.unanswered = [UnansweredQuestion(.replicaStatus, name: "SHOW REPLICA STATUS", DatabaseComplaint(code: 0, text: "no answer within 1s"))]
+        silent.unanswered = [UnansweredQuestion(.replicaStatus, name: "SHOW REPLICA STATUS", DatabaseProblem(code: 0, text: "no answer within 1s"))]
         for _ in 0..<2 { bench.look([.seen(silent), .seen(silent)]) }
         #expect(bench.text.contains("Alarm: 2 of 2 servers: 'SHOW REPLICA STATUS' fails: no answer within 1s\n"))
         let expected = "UP unknown ON - - 10.11.6-MariaDB 0 kept 0 - 'SHOW REPLICA STATUS' fails: no answer within 1s"
@@ -145,7 +145,7 @@ struct DatabaseOverviewTests {
         var bench = Bench(1)
         var view = Self.replica(lag: 0, version: "8.4.3\u{1b}[2J\r\nread99 UP")
         view.channels[0].applier = .stopped
-        view.channels[0].applierError = DatabaseComplaint(code: 1062, text: "\u{1b}]0;x\u{7}\r\nDatabase: forged")
+        view.channels[0].applierError = DatabaseProblem(code: 1062, text: "\u{1b}]0;x\u{7}\r\nDatabase: forged")
         bench.look([.seen(view)])
         #expect(bench.rows.count == 1 && bench.text.utf8.allSatisfy { $0 == 10 || (0x20..<0x7f).contains($0) }, "\(bench.text)")
         #expect(bench.text.contains("8.4.3<1B>[2J<0D><0A>read99_UP"))

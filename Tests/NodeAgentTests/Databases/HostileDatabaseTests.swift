@@ -34,9 +34,9 @@ struct HostileDatabaseTests {
         var lines: [String] = []
         for _ in 0..<3 {
             let (result, look) = Self.check(access, MySQLPeer(peerSettings))
-            watch.take(look, of: 0, now: Self.now)
-            let outcome = watch.decide([.init(isRunning: true, isAvailable: true)], peers: .heard([]), now: Self.now)
-            lines += outcome.news.map(\.text)
+            watch.apply(look, of: 0, now: Self.now)
+            let outcome = watch.decide([.init(isRunning: true, isAvailable: true)], peers: .reachable([]), now: Self.now)
+            lines += outcome.logEntries.map(\.text)
             for event in [.setFitness(outcome.fitness[0]), .checkFinished(result)] as [ServerRegistry.Event] {
                 for case .log(_, let text, _) in registry.apply(event, to: ServerReference(backend: 0, server: 0), now: Self.now, load: { _ in ServerLoad() }) {
                     lines.append(text)
@@ -64,7 +64,7 @@ struct HostileDatabaseTests {
             incoming = answer
         }
         if result == nil, case .finished(let verdict)? = check.timedOut(now: now).last { result = verdict }
-        return (result ?? CheckResult(status: .initializing, duration: .zero), check.look)
+        return (result ?? CheckResult(status: .initializing, duration: .zero), check.findings)
     }
 
     private static func rows(_ columns: [String], _ row: [String?]) -> MySQLAnswer { .rows(MySQLResultSet(columns: columns, rows: [row])) }
@@ -127,7 +127,7 @@ struct HostileDatabaseTests {
             ),
         ])
     func firstClause(text: String, clause: String) throws {
-        let complaint = DatabaseComplaint(code: 1062, statement: text)
+        let complaint = DatabaseProblem(code: 1062, statement: text)
         #expect(complaint.description == (clause.isEmpty ? "error 1062" : "error 1062 \(clause)"))
         let answers: [(String) -> MySQLAnswer] = [
             { query in

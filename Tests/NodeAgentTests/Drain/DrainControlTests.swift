@@ -19,7 +19,7 @@ private final class StubProcess: DrainingProcess {
 
     let lease: Lease?
     var sessionsCount = 0
-    var isQuiet = false
+    var hasNoPendingWork = false
     private(set) var steps: [String] = []
 
     init(lease: Lease?) { self.lease = lease }

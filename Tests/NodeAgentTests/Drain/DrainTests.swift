@@ -24,7 +24,7 @@ struct DrainTests {
 
         mutating func run(until end: Duration) {
             while drain.state != .over, DrainTests.start.duration(to: now) <= end {
-                let outputs = drain.look(sessions: sessions, listenersAreClosed: isClosed, now: now)
+                let outputs = drain.advance(sessions: sessions, listenersAreClosed: isClosed, now: now)
                 for output in outputs {
                     events.append((DrainTests.start.duration(to: now), output))
                     switch output {
@@ -58,7 +58,7 @@ struct DrainTests {
         world.run(until: .seconds(60))
         #expect(world.times(.closeListeners) == [.seconds(25)])
         #expect(world.times(.report) == [.seconds(10), .seconds(20)])
-        #expect(world.times(.end) == [.seconds(25) + Draining.look])
+        #expect(world.times(.end) == [.seconds(25) + Draining.pollInterval])
     }
 
     @Test("ends sessions at 'hard-stop-after', counted from the listeners' end, and reports its progress every 10 s")
@@ -101,9 +101,9 @@ struct DrainTests {
     @Test("waits for listeners that still hand over accepted connections")
     func listeners() {
         var world = World(DrainPlan(), sessions: 0)
-        _ = world.drain.look(sessions: 0, listenersAreClosed: false, now: world.now)
-        for _ in 0..<5 { #expect(world.drain.look(sessions: 0, listenersAreClosed: false, now: world.now).isEmpty) }
-        #expect(world.drain.look(sessions: 0, listenersAreClosed: true, now: world.now) == [.end])
+        _ = world.drain.advance(sessions: 0, listenersAreClosed: false, now: world.now)
+        for _ in 0..<5 { #expect(world.drain.advance(sessions: 0, listenersAreClosed: false, now: world.now).isEmpty) }
+        #expect(world.drain.advance(sessions: 0, listenersAreClosed: true, now: world.now) == [.end])
     }
 
     @Test("shows its progress")
@@ -112,7 +112,7 @@ struct DrainTests {
         var drain = Draining(DrainPlan(announcement: .seconds(20), hardStopAfter: .seconds(30)), now: now)
         #expect(DrainText.progress(drain, sessions: 1, now: now) == "Draining: the probe fails, the ports close in 20s, 1 session.")
         let later = now.advanced(by: .seconds(20))
-        _ = drain.look(sessions: 2, listenersAreClosed: false, now: later)
+        _ = drain.advance(sessions: 2, listenersAreClosed: false, now: later)
         let old = now.advanced(by: .seconds(-100))
         #expect(
             DrainText.progress(drain, sessions: 2, oldest: old, now: later)
@@ -188,7 +188,7 @@ struct DrainProgramTests {
         try Sockets.listen(listener.raw, backlog: 4)
         var said: [String] = []
         var client = RuntimeClient(path: path, timeout: .milliseconds(60), quietMax: .milliseconds(20))
-        client.tell = { said.append($0) }
+        client.report = { said.append($0) }
         #expect(client.ask("drain") == .failed(SystemError("poll", code: 110)))
         #expect(said.count == 1 && said.first?.hasPrefix("the node at \(path) has not answered yet: all its runtime connections are in use") == true)
     }

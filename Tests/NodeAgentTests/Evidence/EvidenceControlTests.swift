@@ -39,7 +39,7 @@ struct EvidenceControlTests {
         var done: [String] = []
         control.handlers = EvidenceControl.Handlers(
             checkSoon: { done.append("check \($0.server)") }, checkNow: { _ in done.append("now") }, resolveSoon: { done.append("resolve \($0.server)") })
-        control.sessionsLeft(server, LeaveReasons(.silent), inRow: 0)
+        control.applyReasons(server, RetryReasons(.silent), consecutive: 0)
         #expect(done == ["check 0", "resolve 0"])
         #expect(servers.status(of: server).skip != nil && servers.status(of: ServerReference(backend: 0, server: 1)).skip == nil)
         control.checkFinished(server, CheckResult(status: .layer7OK, duration: .milliseconds(1)))
@@ -50,13 +50,13 @@ struct EvidenceControlTests {
     func overBudget() {
         var done = 0
         control.handlers = EvidenceControl.Handlers(checkSoon: { _ in done += 1 }, checkNow: { _ in done += 1 }, resolveSoon: { _ in done += 1 })
-        control.sessionsLeft(server, LeaveReasons(.overBudget), inRow: 0)
+        control.applyReasons(server, RetryReasons(.overBudget), consecutive: 0)
         #expect(done == 0 && servers.status(of: server).skip == nil)
     }
 
     @Test("counts failed connects in the registry")
     func failures() {
-        control.sessionsLeft(server, LeaveReasons(.refused), inRow: 2)
+        control.applyReasons(server, RetryReasons(.refused), consecutive: 2)
         #expect(!servers.status(of: server).isRunning)
     }
 
@@ -72,11 +72,11 @@ struct EvidenceControlTests {
     @Test("words a row of 'show retries' and a log line")
     func words() throws {
         let backend = servers.registry.backends[0]
-        let row = LeaveText.tableRow("mysql/db1") { $0 == .silent ? 3 : $0.error == 1_040 ? 2 : 0 }
+        let row = RetryText.tableRow("mysql/db1") { $0 == .silent ? 3 : $0.error == 1_040 ? 2 : 0 }
         #expect(row == ["mysql/db1", "0", "0", "3", "0", "0", "0", "0", "1040:2"])
-        #expect(LeaveText.tableRow("mysql/db1") { _ in 0 }.last == "-")
-        #expect(LeaveText.sentence(.closed, count: 1, backend) == "1 session left it: closed without a greeting")
-        #expect(LeaveText.sentence(.overBudget, count: 2, backend)?.hasPrefix("2 sessions stayed with it: retry-budget ") == true)
-        #expect(LeaveText.sentence(.refused, count: 2, backend) == nil, "the sessions' own lines report it")
+        #expect(RetryText.tableRow("mysql/db1") { _ in 0 }.last == "-")
+        #expect(RetryText.sentence(.closed, count: 1, backend) == "1 session left it: closed without a greeting")
+        #expect(RetryText.sentence(.overBudget, count: 2, backend)?.hasPrefix("2 sessions stayed with it: retry-budget ") == true)
+        #expect(RetryText.sentence(.refused, count: 2, backend) == nil, "the sessions' own lines report it")
     }
 }

@@ -51,7 +51,7 @@ final class BridgedNode {
         switch output {
         case .effect(.pauseChecks(let server), _): paused.insert(server)
         case .effect(.resumeChecks(let server), _): paused.remove(server)
-        case .news(let news): world.local(index, news)
+        case .gossipEvent(let news): world.local(index, news)
         case .effect, .changed, .settled: break
         }
     }
@@ -116,7 +116,7 @@ final class BridgedNode {
     }
 
     /// An operator's command for the cluster; a refusal is a valid answer.
-    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) {
+    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterCommandOptions) {
         guard let id = plan.identifiers[server] else { return }
         world.with(index) { core, now, outputs in
             try? core.administer(id, state, spread, now: now, into: &outputs)
@@ -153,7 +153,7 @@ extension BridgedNode {
             let status = registry.status(of: server)
             guard let broken = broken(status, view, server) ?? brokenWord(status, core, id, now: now) else { continue }
             let registered = "\(status.text)\(status.isHeldDown ? " held" : "")\(status.isFull ? " full" : ""), \(wish(status)), weight \(status.weight)"
-            return "\(plan.name(of: id)): \(broken): \(registered) in the registry, \(view.verdict), \(view.own), \(view.wish) in the core"
+            return "\(plan.name(of: id)): \(broken): \(registered) in the registry, \(view.verdict), \(view.own), \(view.effectiveState) in the core"
         }
         for (proxy, backend) in registry.backends.enumerated() where usable(ofProxy: proxy) != core.usableCount(ofProxy: proxy) {
             return "\(backend.name): \(usable(ofProxy: proxy)) usable in the registry, \(core.usableCount(ofProxy: proxy)) in the core"
@@ -176,7 +176,7 @@ extension BridgedNode {
         case .full: isFull = true
         }
         if status.address != view.address { return "the addresses differ" }
-        if wish(status) != view.wish { return "the administrative states differ" }
+        if wish(status) != view.effectiveState { return "the administrative states differ" }
         if status.isFull != isFull { return "full in only one of the two" }
         if status.isHeldDown != (isOff && view.server.policy == .anyDown) { return "held down does not match the core under any-down" }
         if status.isUsable != view.isUsable { return "usable in only one of the two" }

@@ -47,7 +47,7 @@ struct GossipBridgeRulesTests {
     func changes() {
         let elsewhere = SocketAddress.ip(.v4(0x0a00_0002), port: 3_306)
         #expect(tells([], of: .setWeight(1)))
-        #expect(tells([.circumstances(id, .drain)], of: .setWeight(0)))
+        #expect(tells([.localState(id, .drain)], of: .setWeight(0)))
         #expect(tells([.administered(id, .maint)], of: .setAdministrative(.maint)))
         #expect(tells([.administered(id, .ready), .maintenanceEnded(id)], of: .setAdministrative(.ready), after: [.setAdministrative(.maint)]))
         #expect(tells([.addressChanged(id, elsewhere)], of: .addressResolved(elsewhere, by: "test")))

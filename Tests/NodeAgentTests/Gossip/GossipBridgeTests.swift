@@ -13,7 +13,7 @@ private final class BridgeHistory: WorldProbe {
     private static let findings: [CheckResult] = [
         CheckResult(status: .layer7OK, duration: .milliseconds(1)),
         CheckResult(status: .layer4ConnectionProblem, info: "Connection refused", duration: .milliseconds(1)),
-        CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .silence),
+        CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .noResponse),
         CheckResult(status: .layer7WrongStatus, code: 1040, info: "Too many connections", refusal: .full, duration: .milliseconds(1)),
         CheckResult(status: .layer7WrongStatus, code: 1129, info: "Host is blocked", refusal: .hostRefused, duration: .milliseconds(1)),
         CheckResult(status: .layer7WrongStatus, code: 1045, info: "Access denied", refusal: .userRefused, duration: .milliseconds(1)),
@@ -140,7 +140,7 @@ extension BridgeHistory {
             note("\(server) is \(truths[place].status.name) \(truths[place].code)")
         case 14:
             note("node\(index) cannot connect to \(server)")
-            node.servers.connectFailed(draw(2) == 0 ? ConnectFailure.loud : .silent, inRow: draw(20), of: server)
+            node.servers.connectFailed(draw(2) == 0 ? ConnectFailure.responded : .noResponse, consecutive: draw(20), of: server)
         case 15...17:
             operate(node, server)
         case 18...20:
@@ -160,13 +160,13 @@ extension BridgeHistory {
 
     private func operate(_ node: BridgedNode, _ server: ServerReference) {
         let (state, weight) = (Self.states[draw(Self.states.count)], [0, 1, 1, 7][draw(4)])
-        let spread = ClusterSpread(duration: state != .ready && draw(2) == 0 ? .milliseconds(500 + draw(3_000)) : nil, isForced: draw(3) == 0)
+        let spread = ClusterCommandOptions(duration: state != .ready && draw(2) == 0 ? .milliseconds(500 + draw(3_000)) : nil, isForced: draw(3) == 0)
         note("\(server): one of: an operator's \(state) (\(spread)), an operator's weight \(weight), a check's fitness")
         switch draw(7) {
         case 0, 1: node.administer(server, state)
         case 2: node.apply(.setWeight(weight), to: server)
         case 3: node.administer(server, weight: UInt16(weight))
-        case 4: node.apply(.setFitness(weight == 0 ? .unfit(reason: "replication lag") : .whole), to: server)
+        case 4: node.apply(.setFitness(weight == 0 ? .unfit(reason: "replication lag") : .fullWeight), to: server)
         default: node.administer(server, state, spread)
         }
     }
@@ -215,14 +215,14 @@ extension BridgeHistory {
         run(.seconds(4))
         for (place, server) in plan.references.enumerated() {
             nodes[place % nodes.count].administer(server, weight: 1)
-            nodes[place % nodes.count].administer(server, .ready, ClusterSpread())
+            nodes[place % nodes.count].administer(server, .ready, ClusterCommandOptions())
         }
         run(.seconds(1))
         for (index, node) in nodes.enumerated() {
             for (place, server) in plan.references.enumerated() {
                 node.administer(server, .ready)
                 node.apply(.setWeight(1), to: server)
-                node.apply(.setFitness(.whole), to: server)
+                node.apply(.setFitness(.fullWeight), to: server)
                 find(place, node)
             }
             note("node\(index) is ready")

@@ -84,10 +84,10 @@ struct GossipPlanTests {
             (CheckResult(status: .layer7WrongStatus, code: 1203, refusal: .full, duration: .zero), .full),
             (CheckResult(status: .layer7WrongStatus, code: 1129, refusal: .hostRefused, duration: .zero), .blocked),
             (CheckResult(status: .layer7WrongStatus, code: 1045, refusal: .userRefused, duration: .zero), .accessDenied),
-            (CheckResult(status: .layer7WrongStatus, code: 1105, duration: .zero), .failedLoudly),
-            (CheckResult(status: .layer4ConnectionProblem, code: 1040, duration: .zero), .failedLoudly),
-            (CheckResult(status: .layer4ConnectionProblem, duration: .zero, fault: .silence), .failedSilently),
-            (CheckResult(status: .layer4Timeout, duration: .zero, fault: .silence), .failedSilently),
+            (CheckResult(status: .layer7WrongStatus, code: 1105, duration: .zero), .failedWithResponse),
+            (CheckResult(status: .layer4ConnectionProblem, code: 1040, duration: .zero), .failedWithResponse),
+            (CheckResult(status: .layer4ConnectionProblem, duration: .zero, fault: .noResponse), .failedWithoutResponse),
+            (CheckResult(status: .layer4Timeout, duration: .zero, fault: .noResponse), .failedWithoutResponse),
             (CheckResult(status: .socketError, duration: .zero, fault: .node), .ownFault),
         ])
     func findings(result: CheckResult, finding: Finding) { #expect(Finding(result) == finding) }
@@ -96,7 +96,7 @@ struct GossipPlanTests {
     func foreignCodes() {
         for code in Int(UInt16.min)...Int(UInt16.max) {
             let failed = CheckResult(status: .layer7WrongStatus, code: code, info: "503 Service Unavailable", duration: .zero)
-            guard Finding(failed) != .failedLoudly else { continue }
+            guard Finding(failed) != .failedWithResponse else { continue }
             Issue.record("code \(code) is read as \(Finding(failed))")
             return
         }
@@ -117,7 +117,7 @@ struct GossipPlanTests {
                 "views of server mysql/read02 have differed for 30s: UP here, DOWN at two"
             ),
             (
-                GossipSentence(.notHeard(peer: "two", silence: .seconds(1))).text,
+                GossipSentence(.notReceivedByPeer(peer: "two", silence: .seconds(1))).text,
                 "UDP to two is blocked: this node hears two, but two does not hear this node"
             ),
         ])

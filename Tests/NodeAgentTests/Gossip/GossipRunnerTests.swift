@@ -81,13 +81,13 @@ struct GossipRunnerTests {
         for index in 0..<2 { for server in 0..<2 { pair.observe(index, server, .passed) } }
         #expect(
             pair.wait { pair.report(0).health.whole().split(separator: "\n").count == 5 && pair.report(1).health.whole().split(separator: "\n").count == 5 })
-        pair.observe(0, 1, .failedLoudly)
+        pair.observe(0, 1, .failedWithResponse)
         #expect(pair.wait { !pair.requested[1].isEmpty })
         let second = pair.runners[0].plan.servers[1].id
         #expect(pair.requested[1] == [second])
-        pair.observe(1, 1, .failedLoudly)
+        pair.observe(1, 1, .failedWithResponse)
         #expect(pair.wait { pair.requested[1].count == 2 }, "one own failure does not suffice")
-        pair.observe(1, 1, .failedLoudly)
+        pair.observe(1, 1, .failedWithResponse)
         #expect(pair.wait { pair.verdicts[1].contains { $0 == (second, .down(.ownAndPeers)) } })
         #expect(pair.runners[1].core.failingPeers(of: second) == ["one"])
         let views = { (index: Int) in pair.report(index).health.whole().split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") } }

@@ -33,13 +33,13 @@ struct KeyCommandTests {
     func rotates() throws {
         let node = try StubNode(path: socket) { $0 == "show gossip keys" ? "# key in_use nodes\nab 1 -\n\n" : "\n" }
         let installed = try run(.install, input: "# new\n\(Self.second.uppercased())\n")
-        #expect(installed.complaint == nil)
+        #expect(installed.errorText == nil)
         #expect(installed.output.hasPrefix("key \(try name(2)) is installed on the node and in \(path); "))
         #expect(try folder.text("k") == "# ring\n\(Self.first)\n\(Self.second)\n")
         #expect(try run(.list) == KeyOutcome(output: "# key in_use nodes\nab 1 -\n"))
-        #expect(try run(.use(TestKey.identifier(2))).complaint == nil)
+        #expect(try run(.use(TestKey.identifier(2))).errorText == nil)
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n\(Self.first)\n")
-        #expect(try run(.remove(TestKey.identifier(1))).complaint == nil)
+        #expect(try run(.remove(TestKey.identifier(1))).errorText == nil)
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n")
         #expect(
             node.lines == [
@@ -51,9 +51,9 @@ struct KeyCommandTests {
     @Test("may be repeated without effect")
     func repeats() throws {
         let node = try StubNode(path: socket) { _ in "\n" }
-        for _ in 0..<2 { #expect(try run(.install, input: Self.second).complaint == nil) }
-        for _ in 0..<2 { #expect(try run(.use(TestKey.identifier(2))).complaint == nil) }
-        for _ in 0..<2 { #expect(try run(.remove(TestKey.identifier(1))).complaint == nil) }
+        for _ in 0..<2 { #expect(try run(.install, input: Self.second).errorText == nil) }
+        for _ in 0..<2 { #expect(try run(.use(TestKey.identifier(2))).errorText == nil) }
+        for _ in 0..<2 { #expect(try run(.remove(TestKey.identifier(1))).errorText == nil) }
         #expect(node.lines.count == 6)
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n")
     }
@@ -62,11 +62,11 @@ struct KeyCommandTests {
     func refused() throws {
         let node = try StubNode(path: socket) { "Unknown command: '\($0)'.\n\n" }
         let installed = try run(.install, input: Self.second)
-        #expect(installed == KeyOutcome(complaint: "the node refuses: Unknown command: 'install gossip key ...'.; nothing is changed"))
+        #expect(installed == KeyOutcome(errorText: "the node refuses: Unknown command: 'install gossip key ...'.; nothing is changed"))
         _ = try folder.write("k", "\(Self.first)\n\(Self.second)\n")
         let id = try name(2)
-        #expect(try run(.use(TestKey.identifier(2))).complaint == "the node refuses: Unknown command: 'use gossip key \(id)'.; nothing is changed")
-        #expect(try run(.remove(TestKey.identifier(2))).complaint?.hasSuffix("nothing is changed") == true)
+        #expect(try run(.use(TestKey.identifier(2))).errorText == "the node refuses: Unknown command: 'use gossip key \(id)'.; nothing is changed")
+        #expect(try run(.remove(TestKey.identifier(2))).errorText?.hasSuffix("nothing is changed") == true)
         #expect(try folder.text("k") == "\(Self.first)\n\(Self.second)\n")
         #expect(folder.names == ["k", "s"])
         #expect(node.lines.count == 3)
@@ -81,29 +81,29 @@ struct KeyCommandTests {
         let reason = hasSocket ? "Connection refused" : "No such file or directory"
         let down = "the node is not running (\(socket): \(reason))"
         let installed = try run(.install, input: Self.second)
-        #expect(installed == KeyOutcome(complaint: "\(down): key \(try name(2)) is installed in \(path) only, and takes effect when the node starts"))
+        #expect(installed == KeyOutcome(errorText: "\(down): key \(try name(2)) is installed in \(path) only, and takes effect when the node starts"))
         #expect(try folder.text("k") == "# ring\n\(Self.first)\n\(Self.second)\n")
-        #expect(try run(.use(TestKey.identifier(2))).complaint?.hasPrefix("\(down): key \(try name(2)) is selected for sending in") == true)
+        #expect(try run(.use(TestKey.identifier(2))).errorText?.hasPrefix("\(down): key \(try name(2)) is selected for sending in") == true)
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n\(Self.first)\n")
         #expect(
-            try run(.remove(TestKey.identifier(1))).complaint
+            try run(.remove(TestKey.identifier(1))).errorText
                 == "\(down), and only a running node knows which keys the others hold: start it first; nothing is changed")
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n\(Self.first)\n")
         let list = try run(.list)
         #expect(list.output == "# key\n\(try name(2))\n\(try name(1))\n")
-        #expect(list.complaint == "\(down): these are the keys of \(path); the first one is used for sending")
+        #expect(list.errorText == "\(down): these are the keys of \(path); the first one is used for sending")
     }
 
     @Test("does not ask the node when the file cannot take the change")
     func fileFirst() throws {
         let node = try StubNode(path: socket) { _ in "\n" }
-        #expect(try run(.use(7)).complaint == "\(path): no such key; 'tsukada keys list' shows the ids; nothing is changed")
-        #expect(try run(.remove(TestKey.identifier(1))).complaint?.contains("run 'tsukada keys use' with another one first; nothing is changed") == true)
+        #expect(try run(.use(7)).errorText == "\(path): no such key; 'tsukada keys list' shows the ids; nothing is changed")
+        #expect(try run(.remove(TestKey.identifier(1))).errorText?.contains("run 'tsukada keys use' with another one first; nothing is changed") == true)
         for input in ["correct horse", "", "\(Self.first)\n\(Self.second)", "\(Self.first)0", String(Self.first.dropLast())] {
-            #expect(try run(.install, input: input).complaint?.hasPrefix("'install' needs one key on stdin, a line of 64 hexadecimal digits") == true)
+            #expect(try run(.install, input: input).errorText?.hasPrefix("'install' needs one key on stdin, a line of 64 hexadecimal digits") == true)
         }
         _ = try folder.write("k", "\(Self.first)\n", mode: 0o644)
-        #expect(try run(.install, input: Self.second).complaint == "\(path): users other than its owner have access (mode 644); run 'chmod 600 \(path)'")
+        #expect(try run(.install, input: Self.second).errorText == "\(path): users other than its owner have access (mode 644); run 'chmod 600 \(path)'")
         #expect(node.lines.isEmpty)
     }
 
@@ -111,7 +111,7 @@ struct KeyCommandTests {
     func silent() throws {
         let node = try StubNode(path: socket) { _ in nil }
         let outcome = try management(timeout: .milliseconds(100)).run(.install, input: Array(Self.second.utf8))
-        #expect(outcome.complaint == "cannot reach the node at \(socket): poll: Connection timed out; \(path) is unchanged")
+        #expect(outcome.errorText == "cannot reach the node at \(socket): poll: Connection timed out; \(path) is unchanged")
         #expect(try folder.text("k") == "# ring\n\(Self.first)\n")
         #expect(node.lines.count == 1)
     }

@@ -132,18 +132,18 @@ struct AddressKeeperTests {
     @Test("writes new addresses at once, and newer times every hour")
     func writes() throws {
         let keeper = AddressKeeper(.init(store: try store(), memory: AddressMemory())) { _, _ in }
-        keeper.look(try knows([host(1)], ago: .seconds(7)), now: now, wall: start)
+        keeper.update(try knows([host(1)], ago: .seconds(7)), now: now, wall: start)
         #expect(folder.names == ["addresses-n_1.state"])
         #expect(try FileStatus(of: Folder(folder.path).open("addresses-n_1.state")).permissions == 0o600)
         #expect(try store().load().content?.names == [known("db", [host(1)], time: start - 7)])
-        keeper.look(try knows([host(1)]), now: now, wall: start + 3_599)
+        keeper.update(try knows([host(1)]), now: now, wall: start + 3_599)
         #expect(try store().load().content?.names.first?.time == start - 7)
-        keeper.look(try knows([host(1)]), now: now, wall: start + 3_600)
+        keeper.update(try knows([host(1)]), now: now, wall: start + 3_600)
         #expect(try store().load().content?.names.first?.time == start + 3_600)
-        keeper.look(try knows([host(2), host(1)]), now: now, wall: start + 3_601)
+        keeper.update(try knows([host(2), host(1)]), now: now, wall: start + 3_601)
         #expect(try store().load().content?.names.first?.entries == [host(2), host(1)])
         // A clock that was set back does not preserve the old ones.
-        keeper.look(try knows([host(3)]), now: now, wall: start - 9_000)
+        keeper.update(try knows([host(3)]), now: now, wall: start - 9_000)
         #expect(try store().load().content?.names == [known("db", [host(3)], time: start - 9_000)])
     }
 
@@ -158,10 +158,10 @@ struct AddressKeeperTests {
         let lines = Mutex<[String]>([])
         let store = try StateStore<AddressMemory>(path: path, node: "n1", owner: Self.present)
         let keeper = AddressKeeper(.init(store: store, memory: AddressMemory())) { level, text in lines.withLock { $0.append("\(level) \(text)") } }
-        keeper.look(try knows([host(1)]), now: now, wall: start)
+        keeper.update(try knows([host(1)]), now: now, wall: start)
         // More than the disk can hold.
         let many = try (0..<64).map { KnownName(name: try name("host\($0)"), entries: (0..<256).map { host($0) }, lastValid: now) }
-        for second in 1...3 { keeper.look(many, now: now, wall: start + Int64(second)) }
+        for second in 1...3 { keeper.update(many, now: now, wall: start + Int64(second)) }
         #expect(lines.withLock { $0.count } == 1 && lines.withLock { $0.first?.contains("cannot be written to state-dir: write: No space left") } == true)
         #expect(store.load().content?.names.map(\.name.description) == ["db"])
         #expect(child.exitStatus == nil)
@@ -192,7 +192,7 @@ struct StartWithoutDNSTests {
     }
 
     private func resolution(_ memory: AddressMemory, at time: Int64 = start, isTrial: Bool = false) -> NameResolution {
-        NameResolution(lookup: lookup, memory: .init(addresses: memory, time: time), isTrial: isTrial)
+        NameResolution(lookup: lookup, memory: .init(addresses: memory, time: time), checksOnly: isTrial)
     }
 
     @Test("uses stored addresses; their servers must pass a check first")

@@ -125,7 +125,7 @@ struct ListeningSocketsTests {
         return value
     }
 
-    @Test("share one port between workers and hand their options to accepted sockets")
+    @Test("share one port between threads and hand their options to accepted sockets")
     func sharedPort() throws {
         var request = request(.ip(.v4(0x7f00_0001), port: 0))
         request.keepAlive = KeepAlive(idleSeconds: 200, intervalSeconds: 20, probes: 9)

@@ -19,7 +19,7 @@ struct LogLimiterTests {
         for step in 0..<(10 * seconds) {
             let now = Self.start.advanced(by: .milliseconds(100 * step))
             for subject in subjects {
-                if let line = limiter.take("\(subject.about) \(step)", subject, now: now) { written.append((line.content, line.omittedCount)) }
+                if let line = limiter.admit("\(subject.about) \(step)", subject, now: now) { written.append((line.content, line.omittedCount)) }
             }
             if step % 10 == 9 { written += limiter.due(now: now).map { ($0.content, $0.omittedCount) } }
         }
@@ -51,7 +51,7 @@ struct LogLimiterTests {
         _ = flood(&limiter, [subject], seconds: 3)
         let later = Self.start.advanced(by: .seconds(120))
         _ = limiter.due(now: later)
-        let count = (0..<20).count { _ in limiter.take("x", subject, now: later.advanced(by: .seconds(60))) != nil }
+        let count = (0..<20).count { _ in limiter.admit("x", subject, now: later.advanced(by: .seconds(60))) != nil }
         #expect(count == 10)
     }
 
@@ -59,10 +59,10 @@ struct LogLimiterTests {
     func endlessSubjects() {
         var limiter = Limiter()
         var written = 0
-        for number in 0..<6_000 where limiter.take("x", LogSubject(kind: "name", about: "\(number)"), now: Self.start) != nil { written += 1 }
+        for number in 0..<6_000 where limiter.admit("x", LogSubject(kind: "name", about: "\(number)"), now: Self.start) != nil { written += 1 }
         #expect(limiter.subjectsCount <= Limiter.subjectsMax + 1 && written <= Limiter.subjectsMax + Limiter.burst)
         let later = Self.start.advanced(by: .seconds(3_600))
-        #expect(limiter.take("y", subject, now: later) != nil)
+        #expect(limiter.admit("y", subject, now: later) != nil)
         #expect(limiter.subjectsCount < Limiter.subjectsMax)
     }
 }
@@ -92,8 +92,8 @@ struct AgentLogTests {
         let alerts: [GossipAlert] = [
             .unknownVersion(2), .unknownKey(peer: "b"), .duplicateName, .configurationDiffers(peer: "b", difference), .configurationsEqual(peer: "b"),
             .tablesDiffer(peer: "b"), .viewsDiffer(server: "s", peer: "b", isDownHere: true), .loss(peer: "b", direction: .toPeer, percent: 9),
-            .lossEnded(peer: "b", direction: .toPeer), .notHeard(peer: "b", silence: .seconds(2)), .heardElsewhere(peer: "b", by: "c"),
-            .clockAhead(peer: "b", milliseconds: 70_000), .farAhead(peer: "b"), .storedFarAhead(isSession: true, words: 1), .rowsRefused(peer: "b"),
+            .lossEnded(peer: "b", direction: .toPeer), .notReceivedByPeer(peer: "b", silence: .seconds(2)), .aliveElsewhere(peer: "b", by: "c"),
+            .clockAhead(peer: "b", milliseconds: 70_000), .farAhead(peer: "b"), .storedFarAhead(isSession: true, commands: 1), .rowsRefused(peer: "b"),
             .sealFailed(.notAuthentic),
         ]
         for alert in alerts {

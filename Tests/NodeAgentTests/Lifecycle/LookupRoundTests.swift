@@ -124,7 +124,7 @@ struct LookupRoundTests {
     @Test("share one wait, far below the master's patience", arguments: [1, 3])
     func silence(nameservers: Int) {
         let world = LookupWorld(Self.many, nameservers: nameservers) { _, _, _ in .silence }
-        #expect(world.passed == LookupRound.patience && LookupRound.patience < .seconds(20))
+        #expect(world.passed == LookupRound.timeout && LookupRound.timeout < .seconds(20))
         #expect(Self.many.allSatisfy { world.problem($0) == .noAnswer(from: (1...nameservers).map { "ns\($0)" }) })
         #expect(world.questionsMost <= LookupRound.questionsMax && world.questionsOpen.isEmpty)
     }
@@ -133,11 +133,11 @@ struct LookupRoundTests {
     func fallbacks() {
         let names = ["db1.test", "db2.test"]
         #expect(LookupWorld(names, fallbacks: Set(names)) { _, _, _ in .silence }.passed == LookupRound.timeoutWithFallback)
-        #expect(LookupWorld(names, fallbacks: ["db1.test"]) { _, _, _ in .silence }.passed == LookupRound.patience)
+        #expect(LookupWorld(names, fallbacks: ["db1.test"]) { _, _, _ in .silence }.passed == LookupRound.timeout)
         let half = LookupWorld(names, fallbacks: ["db1.test"]) { _, _, name in name == "db1.test" ? .silence : .addresses([one]) }
         #expect(half.passed == LookupRound.timeoutWithFallback && half.addresses("db2.test") == [one])
         #expect(LookupWorld(names, resolvConf: "options timeout:1 attempts:2") { _, _, _ in .silence }.passed == .seconds(2))
-        #expect(LookupWorld(names, resolvConf: "options timeout:30 attempts:5") { _, _, _ in .silence }.passed == LookupRound.patience)
+        #expect(LookupWorld(names, resolvConf: "options timeout:30 attempts:5") { _, _, _ in .silence }.passed == LookupRound.timeout)
     }
 
     @Test("fail immediately when the kernel refuses, however many there are", arguments: ["", "search a.test b.test\noptions ndots:9"])
@@ -188,6 +188,6 @@ struct LookupRoundTests {
         let names = Self.many.prefix(200)
         var lost: Set<String> = []
         let world = LookupWorld(Array(names)) { _, _, name in lost.insert(name).inserted ? .silence : .addresses([one]) }
-        #expect(names.allSatisfy { world.addresses($0) == [one] } && world.passed < LookupRound.patience)
+        #expect(names.allSatisfy { world.addresses($0) == [one] } && world.passed < LookupRound.timeout)
     }
 }

@@ -43,23 +43,23 @@ struct StartSocketsTests {
         ] as [(String, Int, UInt32)])
     func queue(lines: String, threads: Int, expected: UInt32) throws {
         var sockets = Self.sockets(threads: threads)
-        let workers = try sockets.listeners(Self.configuration(port: 0, lines), sessionsMax: 150)
-        #expect(workers.map { $0.map { Self.queue($0.file) } } == Array(repeating: [expected], count: threads))
+        let listeners = try sockets.listeners(Self.configuration(port: 0, lines), sessionsMax: 150)
+        #expect(listeners.map { $0.map { Self.queue($0.file) } } == Array(repeating: [expected], count: threads))
     }
 
-    @Test("are as many for each address as planned; workers share them, and each worker has one", arguments: [1, 3, 8])
+    @Test("are as many for each address as planned; threads share them, and each thread has one", arguments: [1, 3, 8])
     func shared(each: Int) throws {
         var sockets = StartSockets(
             names: NameResolution(lookup: NameLookup()), threads: 8, socketsPerBind: each, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets())
-        let workers = try sockets.listeners(Self.configuration(port: 0, "maxconn 240"), sessionsMax: 1_000)
-        #expect(workers.map(\.count) == Array(repeating: 1, count: 8))
+        let listeners = try sockets.listeners(Self.configuration(port: 0, "maxconn 240"), sessionsMax: 1_000)
+        #expect(listeners.map(\.count) == Array(repeating: 1, count: 8))
         var shares: [ObjectIdentifier: Int] = [:]
-        for listener in workers.joined() { shares[ObjectIdentifier(listener.file), default: 0] += 1 }
+        for listener in listeners.joined() { shares[ObjectIdentifier(listener.file), default: 0] += 1 }
         #expect(shares.count == each && shares.values.allSatisfy { (8 / each...(8 + each - 1) / each).contains($0) })
-        #expect(Set(workers.joined().map { Self.queue($0.file) }) == [UInt32(240 / each)])
-        let port = try #require(workers[0].first.flatMap { Sockets.localAddress($0.file.raw)?.port })
+        #expect(Set(listeners.joined().map { Self.queue($0.file) }) == [UInt32(240 / each)])
+        let port = try #require(listeners[0].first.flatMap { Sockets.localAddress($0.file.raw)?.port })
         let inherited = InheritedSockets()
-        inherited.add(Set(workers.joined().map(\.file.raw)).sorted().map { OpenFile(FileDescriptor(owning: dup($0))) })
+        inherited.add(Set(listeners.joined().map(\.file.raw)).sorted().map { OpenFile(FileDescriptor(owning: dup($0))) })
         #expect(inherited.streamsCount == each)
         // A successor with another plan keeps the group as it is.
         var next = Self.sockets(threads: 4, inherited: inherited)

@@ -20,11 +20,11 @@ struct ProbeDecisionTests {
         }
 
         mutating func look(
-            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersView = .nothing, leaving: ProbeAnswer.Cause? = nil, at time: Duration
+            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersView = .unknown, leaving: ProbeAnswer.Cause? = nil, at time: Duration
         ) {
             let now = ProbeDecisionTests.start.advanced(by: time)
-            let sight = ProbeDecision.Sight(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
-            guard decision.look([sight], leaving: leaving, now: now) else { return }
+            let sight = ProbeDecision.View(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
+            guard decision.decide([sight], leaving: leaving, now: now) else { return }
             turns.append((time, decision.answer.isPassing))
         }
 
@@ -48,10 +48,10 @@ struct ProbeDecisionTests {
     }
 
     static let table = [
-        Row(peers: .nothing, whenNone: .pass, failsAfter: .zero), Row(peers: .nothing, whenNone: .fail, failsAfter: .zero),
+        Row(peers: .unknown, whenNone: .pass, failsAfter: .zero), Row(peers: .unknown, whenNone: .fail, failsAfter: .zero),
         Row(peers: .enough, whenNone: .pass, failsAfter: .milliseconds(500)), Row(peers: .enough, whenNone: .fail, failsAfter: .milliseconds(500)),
-        Row(peers: .doubt, whenNone: .pass, failsAfter: .seconds(6)), Row(peers: .doubt, whenNone: .fail, failsAfter: .seconds(6)),
-        Row(peers: .fewer, whenNone: .pass, failsAfter: nil), Row(peers: .fewer, whenNone: .fail, failsAfter: .seconds(6)),
+        Row(peers: .uncertain, whenNone: .pass, failsAfter: .seconds(6)), Row(peers: .uncertain, whenNone: .fail, failsAfter: .seconds(6)),
+        Row(peers: .tooFew, whenNone: .pass, failsAfter: nil), Row(peers: .tooFew, whenNone: .fail, failsAfter: .seconds(6)),
     ]
 
     @Test("follows the table", arguments: table)
@@ -81,7 +81,7 @@ struct ProbeDecisionTests {
         dead.look(0, unchecked: 2, at: .zero)
         dead.look(0, unchecked: 1, at: .milliseconds(10))
         dead.look(0, unchecked: 0, at: .milliseconds(20))
-        #expect(dead.decision.answer.cause == .lacking(requirement: 0, usable: 0, .nothing))
+        #expect(dead.decision.answer.cause == .lacking(requirement: 0, usable: 0, .unknown))
         dead.look(1, at: .seconds(5))
         #expect(!dead.decision.answer.isPassing, "once the checks have decided, a pass takes a second")
     }
@@ -100,10 +100,10 @@ struct ProbeDecisionTests {
     func serversMin() {
         var node = Node(serversMin: 2)
         node.look(2, at: .zero)
-        node.look(1, .nothing, at: .seconds(1))
+        node.look(1, .unknown, at: .seconds(1))
         #expect(!node.decision.answer.isPassing)
         let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersView)] = [
-            ([], .nothing), ([(1, 0)], .fewer), ([(2, 0)], .enough), ([(1, 1)], .doubt), ([(0, 0), (3, 0)], .enough), ([(1, 0), (1, 1)], .doubt),
+            ([], .unknown), ([(1, 0)], .tooFew), ([(2, 0)], .enough), ([(1, 1)], .uncertain), ([(0, 0), (3, 0)], .enough), ([(1, 0), (1, 1)], .uncertain),
         ]
         for (peers, expected) in sights { #expect(ProbeAnswer.PeersView(peers, serversMin: 2) == expected, "\(peers)") }
     }
@@ -129,9 +129,9 @@ struct ProbeDecisionTests {
         var node = Node()
         node.look(2, at: .zero)
         node.look(0, .enough, from: .seconds(10), to: .milliseconds(10_300))
-        node.look(0, .doubt, from: .milliseconds(10_400), to: .seconds(14))
-        node.look(0, .fewer, from: .seconds(14), to: .seconds(30))
-        node.look(2, .nothing, from: .seconds(30), to: .seconds(40))
+        node.look(0, .uncertain, from: .milliseconds(10_400), to: .seconds(14))
+        node.look(0, .tooFew, from: .seconds(14), to: .seconds(30))
+        node.look(2, .unknown, from: .seconds(30), to: .seconds(40))
         #expect(node.turns.map(\.at) == [.zero])
     }
 
@@ -140,7 +140,7 @@ struct ProbeDecisionTests {
         var node = Node()
         node.look(2, at: .zero)
         node.look(0, .enough, from: .seconds(10), to: .seconds(12))
-        node.look(0, .fewer, from: .milliseconds(12_100), to: .seconds(30))
+        node.look(0, .tooFew, from: .milliseconds(12_100), to: .seconds(30))
         #expect(node.turns.map(\.at) == [.zero, .milliseconds(10_500), .seconds(17)], "6 s of hold, 1 s of recovery")
     }
 
@@ -158,7 +158,7 @@ struct ProbeDecisionTests {
     func nothingRequired() {
         var decision = ProbeDecision([], whenNone: .pass, now: Self.start)
         #expect(decision.answer == ProbeAnswer(isPassing: false, .starting))
-        let hasTurned = decision.look([], now: Self.start)
+        let hasTurned = decision.decide([], now: Self.start)
         #expect(hasTurned && decision.answer == ProbeAnswer(isPassing: true, .fit))
     }
 
@@ -169,22 +169,22 @@ struct ProbeDecisionTests {
         let requirement = ProbeDecision.Requirement(serversMin: 1, checkInterval: Self.inter)
         var decision = ProbeDecision([requirement, requirement], whenNone: whenNone, now: Self.start)
         var now = Self.start
-        var sights = Array(repeating: ProbeDecision.Sight(count: ProbeCount(usable: 1, unchecked: 0), peers: .nothing), count: 2)
+        var sights = Array(repeating: ProbeDecision.View(count: ProbeCount(usable: 1, unchecked: 0), peers: .unknown), count: 2)
         var lacking: [Instant?] = [nil, nil]
         var rightSince: Instant?
         for step in 0..<200 {
             let place = Int.random(in: 0...1, using: &random)
             sights[place].count.usable = Int.random(in: 0...1, using: &random)
-            sights[place].peers = ProbeAnswer.PeersView.allCases.randomElement(using: &random) ?? .nothing
+            sights[place].peers = ProbeAnswer.PeersView.allCases.randomElement(using: &random) ?? .unknown
             for index in 0...1 { lacking[index] = sights[index].count.usable > 0 ? nil : lacking[index] ?? now }
             let before = decision.answer.isPassing
-            let hasTurned = decision.look(sights, now: now)
+            let hasTurned = decision.decide(sights, now: now)
             let answer = decision.answer
             #expect(hasTurned == (before != answer.isPassing))
             #expect(decision.nextDeadline.map { $0 > now } ?? true, "seed \(seed), step \(step)")
             let ages = lacking.map { $0.map { $0.duration(to: now) } }
-            let isUnknown = zip(sights, ages).contains { $1 != nil && $0.peers == .nothing }
-            let isOld = zip(sights, ages).contains { sight, age in age.map { $0 >= .seconds(6) && (sight.peers != .fewer || whenNone == .fail) } ?? false }
+            let isUnknown = zip(sights, ages).contains { $1 != nil && $0.peers == .unknown }
+            let isOld = zip(sights, ages).contains { sight, age in age.map { $0 >= .seconds(6) && (sight.peers != .tooFew || whenNone == .fail) } ?? false }
             if isUnknown || isOld { #expect(!answer.isPassing, "seed \(seed), step \(step): \(sights)") }
             if lacking == [nil, nil] {
                 rightSince = rightSince ?? now
@@ -206,8 +206,8 @@ struct ProbeAnswerTests {
     @Test("fits into a word, and any word is valid")
     func words() {
         let causes: [ProbeAnswer.Cause] = [
-            .fit, .recovering, .starting, .draining, .stopping, .starved, .stuck(threads: 64), .lacking(requirement: 63, usable: 4_096, .fewer),
-            .lacking(requirement: 0, usable: 0, .nothing), .unchecked(requirement: 63, usable: 4_096),
+            .fit, .recovering, .starting, .draining, .stopping, .stalled, .stuck(threads: 64), .lacking(requirement: 63, usable: 4_096, .tooFew),
+            .lacking(requirement: 0, usable: 0, .unknown), .unchecked(requirement: 63, usable: 4_096),
         ]
         for cause in causes {
             for isPassing in [true, false] {
@@ -228,10 +228,10 @@ struct ProbeAnswerTests {
         func json(_ isPassing: Bool, _ cause: ProbeAnswer.Cause) -> String { ProbeAnswer(isPassing: isPassing, cause).json(requirements, counts) }
         #expect(json(true, .fit) == "{\"status\":\"up\"," + proxies)
         #expect(
-            json(false, .lacking(requirement: 0, usable: 0, .nothing))
+            json(false, .lacking(requirement: 0, usable: 0, .unknown))
                 == "{\"status\":\"down\",\"reason\":\"mysql: 0 usable servers, 1 required\"," + proxies)
         #expect(
-            json(true, .lacking(requirement: 1, usable: 1, .fewer))
+            json(true, .lacking(requirement: 1, usable: 1, .tooFew))
                 == "{\"status\":\"up\",\"reason\":\"re\\\"ports: 1 usable server, 2 required; no peer sees enough\"," + proxies)
         #expect(
             json(false, .unchecked(requirement: 0, usable: 0))
@@ -245,12 +245,12 @@ struct RunningSinceTests {
     @Test("starts after its last long pause")
     func pauses() {
         let start = Instant(nanoseconds: 0)
-        var running = RunningSince(now: start)
-        for step in 1...20 { running.come(now: start.advanced(by: .milliseconds(500 * step))) }
+        var running = WakeUpMonitor(now: start)
+        for step in 1...20 { running.recordWakeUp(now: start.advanced(by: .milliseconds(500 * step))) }
         #expect(running.start == start)
         let woken = start.advanced(by: .seconds(30))
-        running.come(now: woken)
-        running.come(now: woken.advanced(by: .seconds(1)))
+        running.recordWakeUp(now: woken)
+        running.recordWakeUp(now: woken.advanced(by: .seconds(1)))
         #expect(running.start == woken)
     }
 }

@@ -9,12 +9,12 @@ import Wire
 
 @Suite("The probe responder")
 struct ProbeResponderTests {
-    private let fitness: ProbeFitness
+    private let fitness: ProbeSharedState
     private let listener: OpenFile
     private let address: SocketAddress
 
     init() throws {
-        fitness = try ProbeFitness(requirements: [[ProbeRequirementName(proxy: "mysql", serversMin: 1)]], now: MonotonicClock.now())
+        fitness = try ProbeSharedState(requirements: [[ProbeRequirementName(proxy: "mysql", serversMin: 1)]], now: MonotonicClock.now())
         listener = try listenOnLoopback()
         address = try #require(Sockets.localAddress(listener.raw))
     }
@@ -22,13 +22,13 @@ struct ProbeResponderTests {
     /// Sets the control thread's answer: `count` usable servers, one required.
     private func setUsable(_ count: Int) {
         fitness.set([ProbeCount(usable: count, unchecked: 0)], of: 0)
-        fitness.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .nothing)), of: 0)
+        fitness.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .unknown)), of: 0)
     }
 
     private func start(_ mode: ProbeSettings.Mode, limits: ProbeLimits = ProbeLimits()) throws -> ProbeResponder {
         var settings = ProbeSettings(name: "nlb")
         settings.mode = mode
-        return try ProbeResponder(ports: [ProbePort(settings: settings, listeners: [listener])], fitness: fitness, limits: limits) { _ in }
+        return try ProbeResponder(ports: [ProbePort(settings: settings, listeners: [listener])], sharedState: fitness, limits: limits) { _ in }
     }
 
     /// Connects until connects are refused, or accepted: the thread notices a change with a delay.
@@ -203,14 +203,14 @@ struct ProbeResponderTests {
     func questions() throws {
         setUsable(1)
         let responder = try start(.http)
-        #expect(fitness.questions(of: 0) == ProbeRequests())
+        #expect(fitness.requests(of: 0) == ProbeRequests())
         let before = MonotonicClock.now()
         let client = try Client(to: address)
         for _ in 0..<3 {
             try client.send("GET / HTTP/1.1\r\n\r\n")
             #expect(client.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
         }
-        let questions = fitness.questions(of: 0)
+        let questions = fitness.requests(of: 0)
         #expect(questions.count == 3 && questions.source == .v4(0x7f00_0001))
         #expect(questions.last.map { $0 >= before && $0 <= MonotonicClock.now() } == true)
         responder.end()
@@ -221,7 +221,7 @@ struct ProbeResponderTests {
         setUsable(1)
         fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         var limits = ProbeLimits()
-        limits.starvedAfter = .milliseconds(50)
+        limits.stalledAfter = .milliseconds(50)
         let responder = try start(mode, limits: limits)
         func passes() -> Bool {
             guard let client = try? Client(to: address) else { return false }
@@ -233,7 +233,7 @@ struct ProbeResponderTests {
         #expect(eventually(true))
         fitness.recordSignOfLife(at: MonotonicClock.now())
         #expect(eventually(false))
-        #expect(fitness.consumeStarved())
+        #expect(fitness.consumeStalled())
         fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         #expect(eventually(true))
         fitness.setStuck(threads: 1)
@@ -280,8 +280,8 @@ struct ProbeResponderTests {
 struct ProbeFitnessTests {
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
-    private func fitness() throws -> ProbeFitness {
-        let fitness = try ProbeFitness(requirements: [[]], now: start)
+    private func fitness() throws -> ProbeSharedState {
+        let fitness = try ProbeSharedState(requirements: [[]], now: start)
         fitness.set(ProbeAnswer(isPassing: true, .fit), of: 0)
         return fitness
     }
@@ -292,9 +292,9 @@ struct ProbeFitnessTests {
         let later = start.advanced(by: .seconds(20))
         #expect(fitness.answer(of: 0, ranSince: start, now: start.advanced(by: .seconds(5))).isPassing)
         #expect(fitness.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was paused")
-        #expect(!fitness.consumeStarved())
-        #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .starved))
-        #expect(fitness.consumeStarved() && !fitness.consumeStarved())
+        #expect(!fitness.consumeStalled())
+        #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stalled))
+        #expect(fitness.consumeStalled() && !fitness.consumeStalled())
         fitness.recordSignOfLife(at: later)
         #expect(fitness.answer(of: 0, ranSince: start, now: later).isPassing)
         fitness.setStopping()
@@ -305,25 +305,25 @@ struct ProbeFitnessTests {
     func sources() throws {
         let fitness = try fitness()
         for source in [.v4(0x0a00_0001), .v6(high: 1, low: 2), nil, .v4(0)] as [IPAddress?] {
-            fitness.asked(0, from: source, now: start)
-            #expect(fitness.questions(of: 0).source == source)
+            fitness.recordRequest(0, from: source, now: start)
+            #expect(fitness.requests(of: 0).source == source)
         }
-        #expect(fitness.questions(of: 0).count == 4)
+        #expect(fitness.requests(of: 0).count == 4)
     }
 
     @Test("is reported as a table with one line a section, the reason last")
     func report() throws {
         let fitness = try fitness()
-        fitness.asked(0, from: .v4(0x0a00_0001), now: start)
+        fitness.recordRequest(0, from: .v4(0x0a00_0001), now: start)
         var row = ProbeReport.Row(
             name: "nlb", answer: ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .enough)),
-            requirements: [ProbeRequirementName(proxy: "mysql", serversMin: 1)], since: start, questions: fitness.questions(of: 0), isDraining: false)
+            requirements: [ProbeRequirementName(proxy: "mysql", serversMin: 1)], since: start, requests: fitness.requests(of: 0), isDraining: false)
         let now = start.advanced(by: .milliseconds(12_500))
         #expect(
             ProbeReport(rows: [row], now: now).text
                 == "# name state since_s asked last_by  last_ms draining reason\n"
                 + "nlb    fail  12      1     10.0.0.1 12500   no       mysql: 0 usable servers, 1 required; a peer sees enough\n")
-        row.questions = ProbeRequests()
+        row.requests = ProbeRequests()
         #expect(ProbeReport(rows: [row], now: now).text.contains("\nnlb    fail  12      0     -       -       no       mysql"))
     }
 }

@@ -248,8 +248,8 @@ struct InheritedSocketsTests {
     func passing() throws {
         let (one, other) = try DescriptorPassing.pair()
         let (sender, receiver) = (ProcessChannel(one), ProcessChannel(other))
-        let files = try (0..<DescriptorPassing.filesMax).map { try MemoryFile.holding([UInt8($0)], name: "test") }
-        try sender.send([.sockets(files), .state(try MemoryFile.holding([1, 2, 3], name: "test")), .ready], patience: .seconds(2))
+        let files = try (0..<DescriptorPassing.filesMax).map { try MemoryFile.containing([UInt8($0)], name: "test") }
+        try sender.send([.sockets(files), .state(try MemoryFile.containing([1, 2, 3], name: "test")), .ready], timeout: .seconds(2))
         let deadline = MonotonicClock.now().advanced(by: .seconds(2))
         guard case .sockets(let came)? = receiver.next(until: deadline) else { return #expect(Bool(false), "no sockets") }
         #expect(try came.map { try MemoryFile.bytes(of: $0, bytesMax: 9) } == files.indices.map { [UInt8($0)] })

@@ -16,7 +16,7 @@ struct ServiceNotifierTests {
         try Sockets.bind(receiver.raw, to: address)
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": name])
         #expect(notifier.problem == nil)
-        notifier.tell(.ready, status: "serving")
+        notifier.notify(.ready, status: "serving")
         let text = try Sockets.receive(receiver.raw, upTo: 4096).map { String(decoding: $0, as: UTF8.self) }
         #expect(text == "READY=1\nSTATUS=serving\n")
     }
@@ -27,7 +27,7 @@ struct ServiceNotifierTests {
     func problems(socket: String) {
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": socket])
         #expect(notifier.problem?.hasPrefix("NOTIFY_SOCKET '\(socket)' is not usable") == true)
-        notifier.tell(.ready)
+        notifier.notify(.ready)
     }
 
     @Test("without a notification socket gets none", arguments: [[:], ["NOTIFY_SOCKET": ""]] as [[String: String]])

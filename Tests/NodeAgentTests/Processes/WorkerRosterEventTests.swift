@@ -32,7 +32,7 @@ struct WorkerRosterEventTests {
     }
 
     private static func told(_ effects: [WorkerRoster.Effect]) -> [String] {
-        effects.compactMap { if case .tell(_, let text) = $0 { text } else { nil } }
+        effects.compactMap { if case .report(_, let text) = $0 { text } else { nil } }
     }
 
     @Test("dies within its first second: its restart is delayed; after a second it is immediate", arguments: [(999, false), (1_000, true), (1_001, true)])
@@ -64,9 +64,9 @@ struct WorkerRosterEventTests {
     func silence() {
         #expect(WorkerRoster.pollInterval * WorkerRoster.silentPollsMax == .seconds(10))
         var roster = served()
-        for _ in 1...9 { #expect(roster.look().isEmpty) }
-        roster.heard(999)
-        let effects = roster.look()
+        for _ in 1...9 { #expect(roster.poll().isEmpty) }
+        roster.recordSignOfLife(999)
+        let effects = roster.poll()
         #expect(effects.last == .signal(SIGKILL, to: 100))
         #expect(Self.told(effects) == ["killing worker 100: no sign of life for 10s; it hangs or was stopped"])
         #expect(roster.breached(100, "late").isEmpty, "a worker is killed only once")

@@ -23,7 +23,7 @@ struct WorkerRosterTests {
 
     /// The effects without messages.
     private static func deeds(_ effects: [WorkerRoster.Effect]) -> [WorkerRoster.Effect] {
-        effects.filter { if case .tell = $0 { false } else { true } }
+        effects.filter { if case .report = $0 { false } else { true } }
     }
 
     @Test("exits with the code of a first worker that ends before it is ready")
@@ -100,7 +100,7 @@ struct WorkerRosterTests {
             #expect(roster.ready(process).isEmpty)
         }
         #expect(delays == [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000].map { .milliseconds($0) })
-        now = now.advanced(by: WorkerRoster.goodService)
+        now = now.advanced(by: WorkerRoster.stableServiceTime)
         #expect(Self.deeds(roster.ended(Self.died(process), now: now)) == [.start(.restart(of: Self.died(process)))], "it has served long enough")
     }
 
@@ -163,11 +163,11 @@ struct WorkerRosterTests {
     @Test("kills a worker that is silent for ten polls, once, and passes the cause to its successor")
     func silentWorker() {
         var roster = served()
-        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
-        roster.heard(100)
-        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
-        #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 100)])
-        #expect(roster.look().isEmpty)
+        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.poll().isEmpty) }
+        roster.recordSignOfLife(100)
+        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.poll().isEmpty) }
+        #expect(Self.deeds(roster.poll()) == [.signal(SIGKILL, to: 100)])
+        #expect(roster.poll().isEmpty)
         let cause = "no sign of life for 10s"
         let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: cause)
         #expect(roster.ended(Self.died(100), now: now).last == .start(.restart(of: death)))
@@ -180,21 +180,21 @@ struct WorkerRosterTests {
         _ = roster.reload(isHard: false)
         roster.started(101, for: .reload(isHard: false), now: now)
         for _ in 1...WorkerRoster.silentPollsMax {
-            roster.heard(100)
-            #expect(roster.look().isEmpty, "a starting worker sends nothing yet")
+            roster.recordSignOfLife(100)
+            #expect(roster.poll().isEmpty, "a starting worker sends nothing yet")
         }
         _ = roster.ready(101)
         var killed: [WorkerRoster.Effect] = []
         for _ in 1...WorkerRoster.silentPollsMax {
-            roster.heard(101)
-            killed += Self.deeds(roster.look())
+            roster.recordSignOfLife(101)
+            killed += Self.deeds(roster.poll())
         }
         #expect(killed == [.signal(SIGKILL, to: 100)])
         _ = roster.ended(Self.died(100), now: now)
         _ = roster.stop(by: SIGUSR1)
-        roster.heard(101)
-        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
-        #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 101)])
+        roster.recordSignOfLife(101)
+        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.poll().isEmpty) }
+        #expect(Self.deeds(roster.poll()) == [.signal(SIGKILL, to: 101)])
         #expect(roster.ended(Self.died(101), now: now) == [.exit(0)])
     }
 

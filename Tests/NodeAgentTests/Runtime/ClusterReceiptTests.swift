@@ -55,7 +55,7 @@ struct ClusterReceiptTests {
         var peers = [Self.peer("b")]
         target.receipt = AnswerText(later: { answer in
             let wait = ReceiptWait(ClusterReceipt(revision: 5, now: reactor.now), reactor: reactor, peers: { peers }, answer: answer)
-            wait.look()
+            wait.poll()
             return { wait.cancel() }
         })
         var session = RuntimeSession(level: .admin, timeout: .seconds(10))
@@ -90,7 +90,7 @@ struct ClusterReceiptTests {
         let reactor = try Reactor()
         var answers = 0
         let wait = ReceiptWait(ClusterReceipt(revision: 5, now: reactor.now), reactor: reactor, peers: { [Self.peer("b")] }, answer: { _ in answers += 1 })
-        wait.look()
+        wait.poll()
         wait.cancel()
         reactor.setTimer(at: reactor.now.advanced(by: .milliseconds(300))) { reactor.stop() }
         reactor.run()

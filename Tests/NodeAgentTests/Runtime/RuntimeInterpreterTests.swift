@@ -15,7 +15,7 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
         ServerName(backend: "mysql", server: "db2"): RuntimeWeight(current: 10, initial: 10),
     ]
     var current = sampleSnapshot()
-    var reaches: [RuntimeReach] = []
+    var reaches: [CommandScope] = []
     /// The answer to commands that change state.
     var receipt = AnswerText("")
     var keyChanges: [KeyChange] = []
@@ -46,13 +46,13 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
         return ServerReference(backend: 0, server: named.count - 1)
     }
 
-    func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+    func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: CommandScope) throws(RuntimeTargetError) -> AnswerText {
         reaches.append(reach)
         states[named[server.server]] = state
         return receipt
     }
 
-    func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+    func setWeight(_ weight: Int, of server: ServerReference, _ reach: CommandScope) throws(RuntimeTargetError) -> AnswerText {
         reaches.append(reach)
         weights[named[server.server]]?.current = weight
         return receipt
@@ -140,14 +140,14 @@ struct RuntimeInterpreterTests {
     @Test(
         "reads the scope of a command",
         arguments: [
-            ("disable server mysql/db1", RuntimeReach.standard, "\n"), ("disable server mysql/db1 whatever", .standard, "\n"),
-            ("disable server mysql/db1 on node", .node, "\n"), ("enable server mysql/db1 on cluster", .cluster(ClusterSpread()), "\n"),
-            ("set server mysql/db1 state maint on cluster force", .cluster(ClusterSpread(isForced: true)), "\n"),
-            ("set server mysql/db1 state drain on cluster for 10m", .cluster(ClusterSpread(duration: .seconds(600))), "\n"),
-            ("set server mysql/db1 weight 5 on cluster", .cluster(ClusterSpread()), "\n"), ("set weight mysql/db1 5 on node", .node, "\n"),
-            ("set weight mysql/db1 50% on cluster force for 1h", .cluster(ClusterSpread(duration: .seconds(3_600), isForced: true)), "\n"),
+            ("disable server mysql/db1", CommandScope.standard, "\n"), ("disable server mysql/db1 whatever", .standard, "\n"),
+            ("disable server mysql/db1 on node", .node, "\n"), ("enable server mysql/db1 on cluster", .cluster(ClusterCommandOptions()), "\n"),
+            ("set server mysql/db1 state maint on cluster force", .cluster(ClusterCommandOptions(isForced: true)), "\n"),
+            ("set server mysql/db1 state drain on cluster for 10m", .cluster(ClusterCommandOptions(duration: .seconds(600))), "\n"),
+            ("set server mysql/db1 weight 5 on cluster", .cluster(ClusterCommandOptions()), "\n"), ("set weight mysql/db1 5 on node", .node, "\n"),
+            ("set weight mysql/db1 50% on cluster force for 1h", .cluster(ClusterCommandOptions(duration: .seconds(3_600), isForced: true)), "\n"),
         ])
-    func reaches(line: String, reach: RuntimeReach, answer: String) {
+    func reaches(line: String, reach: CommandScope, answer: String) {
         #expect(run(line) == answer)
         #expect(target.reaches == [reach])
     }

@@ -26,15 +26,15 @@ struct ServerControlTests {
             case .effect(.routeChanged, _): outputs.append("route")
             case .effect(let effect, _): outputs.append("\(effect)".prefix { $0 != "(" }.description)
             case .changed(_, let before, let after): outputs.append("\(before.isRunning) -> \(after.isRunning)")
-            case .news: outputs.append("news")
+            case .gossipEvent: outputs.append("news")
             case .settled: outputs.append("settled")
             }
         }
-        control.checkFinished(CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .silence), of: server)
+        control.checkFinished(CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .noResponse), of: server)
         #expect(outputs.first == "log about mysql/db1" && outputs.last == "true -> false" && outputs.contains("route"), "\(outputs)")
         #expect(!outputs.contains("news"), "without gossip no news is passed on")
         outputs = []
-        control.settle(0)
+        control.endChanges(0)
         #expect(outputs.last == "settled")
     }
 

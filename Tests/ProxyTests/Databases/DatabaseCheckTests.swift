@@ -32,7 +32,7 @@ struct DatabaseCheckTests {
             }
             incoming = answer
         }
-        return (result, check.look)
+        return (result, check.findings)
     }
 
     private static func replica(_ query: String) -> MySQLAnswer {
@@ -80,13 +80,13 @@ struct DatabaseCheckTests {
             Issue.record("\(heartbeat)")
             return
         }
-        let denial = DatabaseComplaint(code: 1142, text: "SELECT command denied")
+        let denial = DatabaseProblem(code: 1142, text: "SELECT command denied")
         #expect(heartbeat.result?.status == .layer7OK && view.isReadOnly && denial.isPermissionError)
         #expect(view.unanswered == [UnansweredQuestion(.heartbeat, name: "heartbeat ops.heartbeat", denial)])
         let clear = try check(Self.peer()) { $0.tls = .require }
         #expect(
-            clear.result?.status == .layer7OK && clear.look == .refused(DatabaseComplaint(code: 0, text: "TLS is required, but the server does not offer it")))
-        #expect(DatabaseComplaint(code: 0, text: "no TLS").description == "no TLS")
+            clear.result?.status == .layer7OK && clear.look == .refused(DatabaseProblem(code: 0, text: "TLS is required, but the server does not offer it")))
+        #expect(DatabaseProblem(code: 0, text: "no TLS").description == "no TLS")
         let strange = try check(Self.peer { $0.answer = { _ in .rows(MySQLResultSet(columns: ["x"], rows: [])) } })
         #expect(strange.result?.status == .layer7OK)
         guard case .seen(let nothing) = strange.look else {
@@ -119,8 +119,8 @@ struct DatabaseCheckTests {
             incoming = asked > count ? [] : answer
         }
         let outputs = ending(&check)
-        guard case .finished(let result)? = outputs.last, case .seen(let view) = check.look else {
-            Issue.record("\(outputs), \(check.look)")
+        guard case .finished(let result)? = outputs.last, case .seen(let view) = check.findings else {
+            Issue.record("\(outputs), \(check.findings)")
             throw ConversationStuck()
         }
         return (result, view)
@@ -174,8 +174,8 @@ struct DatabaseCheckTests {
                 hung.append(second)
                 _ = check.timedOut(now: now)
             }
-            guard case .seen(let view) = check.look else {
-                Issue.record("second \(second): \(check.look)")
+            guard case .seen(let view) = check.findings else {
+                Issue.record("second \(second): \(check.findings)")
                 return
             }
             #expect(view.isReadOnly)
@@ -196,7 +196,7 @@ struct DatabaseCheckTests {
                 Issue.record("\(code): \(look)")
                 continue
             }
-            #expect(result?.status == .layer7OK && view.unanswered.map(\.complaint.code) == [Int(code)])
+            #expect(result?.status == .layer7OK && view.unanswered.map(\.problem.code) == [Int(code)])
         }
         let (result, view) = try unanswered(after: 1) { check in
             let long = MySQLPacket(sequence: 1, payload: [0xfc, 0xff, 0xff]).bytes
@@ -214,7 +214,7 @@ struct DatabaseCheckTests {
         }
         let hosts = MySQLAnswer.rows(MySQLResultSet(columns: ["HOST"], rows: [["10.0.0.1:51234"], [nil]]))
         let all = MySQLAnswer.rows(MySQLResultSet(columns: ["1"], rows: [["1"]]))
-        let denied = DatabaseComplaint(code: 1142, text: "SELECT command denied")
+        let denied = DatabaseProblem(code: 1142, text: "SELECT command denied")
         let whole = try #require(try list { $0 == ReplicaList.statements[0] ? hosts : $0 == ReplicaList.statements[1] ? all : nil })
         #expect(whole.replicas == ReplicaList(["10.0.0.1:51234", nil]))
         let partly = try #require(try list { $0 == ReplicaList.statements[0] ? hosts : nil })
@@ -244,7 +244,7 @@ struct DatabaseCheckTests {
         }
         var check = fresh()
         #expect(status(check.timedOut(now: Self.start)) == .layer4Timeout)
-        #expect(check.timedOut(now: Self.start).isEmpty && check.look == .failed)
+        #expect(check.timedOut(now: Self.start).isEmpty && check.findings == .failed)
         check = fresh()
         #expect(status(check.failed("ECONNREFUSED", fault: .server, now: Self.start)) == .layer4ConnectionProblem)
         check = connected()
@@ -259,6 +259,6 @@ struct DatabaseCheckTests {
         #expect(status(check.received(Array("SSH-2.0-OpenSSH_9.2\r\n".utf8), now: Self.start)) == .layer7InvalidResponse)
         check = connected()
         let full = MySQLPacket(sequence: 0, payload: [0xff, 0x10, 0x04] + Array("Too many connections".utf8)).bytes
-        #expect(status(check.received(full, now: Self.start)) == .layer7WrongStatus && check.look == .failed)
+        #expect(status(check.received(full, now: Self.start)) == .layer7WrongStatus && check.findings == .failed)
     }
 }

@@ -30,7 +30,7 @@ struct JudgedServers {
     /// The view of a check in which these queries have no answer.
     static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseFindings {
         replica(lag: .zero) { view in
-            view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseComplaint(code: code, text: "no answer within 1s")) }
+            view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseProblem(code: code, text: "no answer within 1s")) }
             change(&view)
         }
     }
@@ -38,7 +38,7 @@ struct JudgedServers {
     /// Applies one check of each server, a second later.
     mutating func look(_ looks: [DatabaseFindings]) {
         now = now.advanced(by: .seconds(1))
-        for (server, look) in looks.enumerated() { judge.take(look, of: server, now: now) }
+        for (server, look) in looks.enumerated() { judge.apply(look, of: server, now: now) }
         decide()
     }
 
@@ -47,10 +47,10 @@ struct JudgedServers {
 
     mutating func decide() { judge.decide(isAvailable: isAvailable, now: now) }
 
-    var fit: [Int] { judge.standings.indices.filter { judge.standings[$0].fitness.isFit } }
+    var fit: [Int] { judge.states.indices.filter { judge.states[$0].fitness.isFit } }
 
     func reason(_ server: Int) -> String {
-        if case .unfit(let reason) = judge.standings[server].fitness { reason } else { "fit" }
+        if case .unfit(let reason) = judge.states[server].fitness { reason } else { "fit" }
     }
 }
 
@@ -72,7 +72,7 @@ struct DatabaseJudgeTests {
 
     @Test("gives the reason in plain words")
     func reasons() {
-        let stopped = DatabaseComplaint(code: 1062, text: "Duplicate entry '1' for key 'PRIMARY'")
+        let stopped = DatabaseProblem(code: 1062, text: "Duplicate entry '1' for key 'PRIMARY'")
         let cases: [(DatabaseFindings, String)] = [
             (JudgedServers.replica(lag: .milliseconds(12_345)), "replication lag 12s > 10s"),
             (
@@ -81,7 +81,7 @@ struct DatabaseJudgeTests {
             ),
             (
                 JudgedServers.replica(lag: .zero) {
-                    $0.channels.append(ReplicationChannel(name: "east", receiver: .stopped, receiverError: DatabaseComplaint(code: 1236, text: "gone")))
+                    $0.channels.append(ReplicationChannel(name: "east", receiver: .stopped, receiverError: DatabaseProblem(code: 1236, text: "gone")))
                 }, "replica IO thread of channel 'east' stopped: error 1236 gone"
             ),
             (JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }, "read_only is OFF on a replica"),
@@ -189,7 +189,7 @@ struct DatabaseJudgeTests {
                 $0.query = .init(text: "SELECT 1", expected: "1")
             }
             for _ in 0..<5 { servers.look([look, look, look]) }
-            #expect(servers.fit == [0, 1, 2] && servers.judge.standings.allSatisfy { $0.fault != nil && $0.isKept }, "\(look)")
+            #expect(servers.fit == [0, 1, 2] && servers.judge.states.allSatisfy { $0.fault != nil && $0.isKept }, "\(look)")
         }
         var mixed = JudgedServers(3)
         mixed.look(Array(repeating: JudgedServers.replica(lag: .zero) { $0.channels = [] }, count: 3))
@@ -258,7 +258,7 @@ struct DatabaseJudgeTests {
         var servers = JudgedServers(2)
         servers.look(lags: [0, 0])
         for _ in 0..<5 { servers.look([JudgedServers.silent(.replicaStatus, code: 1227), JudgedServers.replica(lag: .zero)]) }
-        #expect(servers.fit == [0, 1] && servers.judge.standings[0].refusal?.code == 1227)
+        #expect(servers.fit == [0, 1] && servers.judge.states[0].refusal?.code == 1227)
         servers.look([JudgedServers.silent(.replicaStatus, code: 1227) { $0.isReadOnly = false }, JudgedServers.replica(lag: .zero)])
         #expect(servers.reason(0) == "read_only is OFF on a replica")
     }
@@ -275,11 +275,11 @@ struct DatabaseJudgeTests {
         let replica = JudgedServers.replica(lag: .zero) { $0.heartbeatAge = .seconds(1) }
         let looks = [
             primary { $0.heartbeatAge = .seconds(900) }, primary { $0.heartbeatAge = nil },
-            primary { $0.unanswered = [UnansweredQuestion(.heartbeat, name: "heartbeat", DatabaseComplaint(code: 1146, text: "Table"))] },
+            primary { $0.unanswered = [UnansweredQuestion(.heartbeat, name: "heartbeat", DatabaseProblem(code: 1146, text: "Table"))] },
         ]
         for look in looks {
             for _ in 0..<3 { servers.look([look, replica]) }
-            #expect(servers.fit == [0, 1] && servers.judge.standings[0].fitness == .whole, "\(look)")
+            #expect(servers.fit == [0, 1] && servers.judge.states[0].fitness == .fullWeight, "\(look)")
         }
         // Writable and replicating: a replica with too much lag.
         servers.look([JudgedServers.replica(lag: .zero) { ($0.isReadOnly, $0.heartbeatAge) = (false, .seconds(900)) }, replica])
@@ -296,16 +296,16 @@ struct DatabaseJudgeTests {
     @Test("changes nothing when this node is refused, or the server cannot be reached")
     func refused() {
         var servers = JudgedServers(2)
-        let refusal = DatabaseFindings.refused(DatabaseComplaint(code: 1045, text: "Access denied"))
+        let refusal = DatabaseFindings.refused(DatabaseProblem(code: 1045, text: "Access denied"))
         servers.look([refusal, refusal])
         #expect(servers.fit == [0, 1])
         servers.look(lags: [11, 0])
         for _ in 0..<20 { servers.look([refusal, .failed]) }
         #expect(servers.fit == [1])
-        #expect(servers.judge.standings[0].refusal?.code == 1045)
+        #expect(servers.judge.states[0].refusal?.code == 1045)
         servers.look(lags: [0, 0])
         #expect(servers.fit == [0, 1])
-        #expect(servers.judge.standings[0].refusal == nil)
+        #expect(servers.judge.states[0].refusal == nil)
     }
 
     @Test("follows an earlier process until its own first check")
@@ -330,7 +330,7 @@ struct DatabaseJudgeTests {
         var seen: [ServerFitness] = []
         for lag in [0, 2, 3, 5, 6, 8, 10] {
             servers.look(lags: [lag])
-            seen.append(servers.judge.standings[0].fitness)
+            seen.append(servers.judge.states[0].fitness)
         }
         #expect(seen == [4, 4, 3, 3, 2, 1, 1].map { .fit(quarters: $0) })
     }
@@ -349,25 +349,25 @@ struct DatabaseJudgeTests {
             let fit = Set(servers.fit)
             let note = Comment("seed \(seed), step \(step)")
             #expect(available.count { fit.contains($0) } >= min(minUp, available.count), note)
-            for server in 0..<count where servers.judge.standings[server].fault == nil { #expect(fit.contains(server), note) }
-            let keptStopped = available.contains { fit.contains($0) && Self.isStopped(servers.judge.standings[$0]) }
-            let lagging = available.contains { !fit.contains($0) && Self.isLagging(servers.judge.standings[$0]) }
+            for server in 0..<count where servers.judge.states[server].fault == nil { #expect(fit.contains(server), note) }
+            let keptStopped = available.contains { fit.contains($0) && Self.isStopped(servers.judge.states[$0]) }
+            let lagging = available.contains { !fit.contains($0) && Self.isLagging(servers.judge.states[$0]) }
             #expect(!(keptStopped && lagging), note)
         }
     }
 
-    private static func isStopped(_ standing: DatabaseJudge.Standing) -> Bool {
+    private static func isStopped(_ standing: DatabaseJudge.ServerState) -> Bool {
         if case .applierStopped = standing.fault { true } else { false }
     }
 
-    private static func isLagging(_ standing: DatabaseJudge.Standing) -> Bool {
+    private static func isLagging(_ standing: DatabaseJudge.ServerState) -> Bool {
         if case .lagging = standing.fault { true } else { false }
     }
 
     private static func anyLook(_ random: inout SplitMix64) -> DatabaseFindings {
         switch Int.random(in: 0..<10, using: &random) {
         case 0: .failed
-        case 1: .refused(DatabaseComplaint(code: 1045, text: ""))
+        case 1: .refused(DatabaseProblem(code: 1045, text: ""))
         case 2: JudgedServers.replica(lag: nil)
         case 3: JudgedServers.stopped
         case 5: JudgedServers.silent(.replicaStatus)

@@ -50,7 +50,7 @@ struct DatabaseQuestionsTests {
                 let questions = DatabaseQuestions(settings)
                 #expect(questions.statements(for: DatabaseDialect(version: "8.4.3")) == without + ReplicaList.statements)
                 let view = Self.view(questions, [Self.variables(["read_only": "OFF"])] + Array(repeating: Self.none, count: without.count - 1))
-                #expect(view.unanswered.isEmpty && view.replicas == ReplicaList([], refusal: DatabaseComplaint(code: 0, text: "no answer")))
+                #expect(view.unanswered.isEmpty && view.replicas == ReplicaList([], refusal: DatabaseProblem(code: 0, text: "no answer")))
             }
         }
     }
@@ -75,7 +75,7 @@ struct DatabaseQuestionsTests {
             ], rows: [["Yes", "No", nil, "0", "", "1062", "Duplicate\nentry", "east"]])
         let view = Self.view(questions, [Self.variables(["read_only": "OFF", "super_read_only": "ON", "version": "8.4.3"]), mysql])
         #expect(view.isReadOnly)
-        #expect(view.channels == [ReplicationChannel(name: "east", applier: .stopped, applierError: DatabaseComplaint(code: 1062, text: "Duplicate"))])
+        #expect(view.channels == [ReplicationChannel(name: "east", applier: .stopped, applierError: DatabaseProblem(code: 1062, text: "Duplicate"))])
         let mariadb = { (lag: String?) in
             MySQLResultSet(
                 columns: ["Connection_name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master", "Last_IO_Errno", "Last_SQL_Errno"],

@@ -110,14 +110,14 @@ struct DatabaseSessionTests {
                 #expect(conversation.error == .certificateInvalid(reason), "\(mode)")
                 // The server has received a login, so it does not count the connection as aborted; it has received no byte of the password.
                 #expect(conversation.peer.isOver && !conversation.peer.isLoggedIn)
-                #expect(conversation.peer.heard.firstRange(of: Array("monitor".utf8)) != nil)
-                #expect(conversation.peer.heard.firstRange(of: Array("secret".utf8)) == nil)
+                #expect(conversation.peer.received.firstRange(of: Array("monitor".utf8)) != nil)
+                #expect(conversation.peer.received.firstRange(of: Array("secret".utf8)) == nil)
             }
             let unverified = try converse(login(tls: mode), certificates.settings(certificates.foreign))
             #expect(unverified.report?.isTLS == true, "\(mode)")
         }
         let off = try converse(login(tls: .off), certificates.settings(certificates.good))
-        #expect(off.error != nil && off.peer.heard.firstRange(of: Array("secret".utf8)) == nil)
+        #expect(off.error != nil && off.peer.received.firstRange(of: Array("secret".utf8)) == nil)
     }
 
     @Test("sends no password without TLS when TLS is required, and continues without TLS when it is preferred")
@@ -131,7 +131,7 @@ struct DatabaseSessionTests {
         // No query is sent either, when the server accepts a user without a password.
         settings.password = ""
         let taken = try converse(login(tls: .require), settings, queries: ["select 1"])
-        #expect(taken.error == .tlsNotOffered && taken.peer.hasQuit && taken.peer.heard.firstRange(of: Array("select".utf8)) == nil)
+        #expect(taken.error == .tlsNotOffered && taken.peer.hasQuit && taken.peer.received.firstRange(of: Array("select".utf8)) == nil)
     }
 
     @Test("refuses TLS older than 1.2")
@@ -158,7 +158,7 @@ struct DatabaseSessionTests {
             let conversation = try converse(login(), settings)
             #expect(conversation.error == error)
             #expect(conversation.peer.isOver && !conversation.peer.isLoggedIn)
-            #expect(conversation.peer.heard.firstRange(of: Array("secret".utf8)) == nil)
+            #expect(conversation.peer.received.firstRange(of: Array("secret".utf8)) == nil)
         }
     }
 

@@ -30,7 +30,7 @@ struct ReplicaDiscoveryTests {
         ])
     func unusable(line: String) {
         let list = ReplicaList([line, "10.0.0.2:51234"])
-        #expect(list.hosts == [Self.two] && list.flaw == .unusable(DatabaseComplaint.shown(line, bytesMax: 64)))
+        #expect(list.hosts == [Self.two] && list.flaw == .unusable(DatabaseProblem.shown(line, bytesMax: 64)))
         #expect(ReplicaList([nil]).flaw == .unusable(""))
     }
 
@@ -53,13 +53,13 @@ struct ReplicaDiscoveryTests {
         func news(_ list: ReplicaList, seconds: Int64 = 20) -> [DatabaseWatch.LogEntry] {
             (0..<seconds).compactMap { _ in
                 second += 1
-                return discovery.take(list, of: "db1", user: "check", now: Instant(nanoseconds: second * 1_000_000_000))
+                return discovery.apply(list, of: "db1", user: "check", now: Instant(nanoseconds: second * 1_000_000_000))
             }
         }
-        #expect(news(ReplicaList(["10.0.0.1:1"])).isEmpty && discovery.hosts == [Self.one] && discovery.trouble == nil)
+        #expect(news(ReplicaList(["10.0.0.1:1"])).isEmpty && discovery.hosts == [Self.one] && discovery.problem == nil)
         #expect(news(ReplicaList([]), seconds: 4).isEmpty && news(ReplicaList(["10.0.0.1:1"])).isEmpty)
         #expect(news(ReplicaList([])) == [.init(level: .warning, text: "db1 lists no replicas; known replicas stay")])
-        let denied = DatabaseComplaint(code: 1227, text: "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation")
+        let denied = DatabaseProblem(code: 1227, text: "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation")
         #expect(
             news(ReplicaList([], refusal: denied)) == [
                 .init(
@@ -67,13 +67,13 @@ struct ReplicaDiscoveryTests {
                     text: "db1 refuses to list its replicas: error 1227 Access denied; you need (at least one of) the PROCESS privilege(s) for this operation; "
                         + "known replicas stay; run GRANT PROCESS ON *.* TO 'check'")
             ])
-        #expect(discovery.hosts == [Self.one] && discovery.trouble?.contains("GRANT PROCESS") == true)
+        #expect(discovery.hosts == [Self.one] && discovery.problem?.contains("GRANT PROCESS") == true)
         #expect(
             news(ReplicaList(["db2.internal:1"])).map(\.text) == [
                 "db1 lists replica 'db2.internal:1', which is not a usable address; known replicas stay; set skip_name_resolve so that it lists addresses"
             ])
         #expect(news(ReplicaList(["10.0.0.2:1"])).map(\.text) == ["db1 lists its replicas again"])
-        #expect(discovery.hosts == [Self.two] && discovery.trouble == nil)
+        #expect(discovery.hosts == [Self.two] && discovery.problem == nil)
     }
 
     @Test("are those of the present writer: no other list counts, and no earlier writer's")
@@ -88,8 +88,8 @@ struct ReplicaDiscoveryTests {
             return .seen(view)
         }
         func look(_ looks: [DatabaseFindings]) -> [IPAddress] {
-            for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
-            _ = watch.decide(Array(repeating: .init(isRunning: true, isAvailable: true), count: 2), peers: .heard([]), now: now)
+            for (server, look) in looks.enumerated() { watch.apply(look, of: server, now: now) }
+            _ = watch.decide(Array(repeating: .init(isRunning: true, isAvailable: true), count: 2), peers: .reachable([]), now: now)
             return looks.enumerated().flatMap { watch.replicas(in: $1, of: $0, now: now)?.list.hosts ?? [] }
         }
         #expect(look([view("10.0.0.1:1", isReadOnly: false), view("10.0.0.2:1", isReadOnly: true)]) == [Self.one])

@@ -14,7 +14,7 @@ struct WriterBallotTests {
 
     /// A peer with this ballot, which has acknowledged `known`.
     private static func peer(_ name: String, _ word: WriterBallot?, isConfirmed: Bool = false, knows known: WriterBallot?) -> WriterPeers.Peer {
-        WriterPeers.Peer(name: name, word: word.map { WriterWord(ballot: $0, isConfirmed: isConfirmed) }, known: known)
+        WriterPeers.Peer(name: name, message: word.map { WriterMessage(ballot: $0, isConfirmed: isConfirmed) }, known: known)
     }
 
     @Test("is ordered by the epoch, then by the server")
@@ -28,7 +28,7 @@ struct WriterBallotTests {
         let all: [Writability] = [.unknown, .unreachable, .unanswered, .readOnly, Self.writable, Self.replicating]
         #expect(all.map(\.isWritable) == [false, false, false, false, true, true])
         #expect(all.map(\.isRuledOut) == [false, true, false, true, false, false])
-        #expect(all.map(\.isOpen) == [true, false, true, false, false, false])
+        #expect(all.map(\.isUndetermined) == [true, false, true, false, false, false])
     }
 
     @Test("falls on the server that accepts writes, among several on the one that does not replicate")
@@ -40,30 +40,30 @@ struct WriterBallotTests {
         ]
         for (sights, writer) in cases {
             var election = WriterElection(choices: [10, 20, 30])
-            let decision = election.decide(sights, peers: .heard([]))
+            let decision = election.decide(sights, peers: .reachable([]))
             #expect(decision.writer == writer && election.choice == writer && election.ballot?.epoch == (writer == nil ? nil : 1), "\(sights)")
-            #expect(decision.word?.isConfirmed == (writer == nil ? nil : true) && decision.closing.isEmpty)
+            #expect(decision.message?.isConfirmed == (writer == nil ? nil : true) && decision.closing.isEmpty)
             let count = sights.count { $0.isWritable }
-            if writer == nil { #expect(decision.trouble == (count > 1 ? .severalWritable([0, 1, 2].filter { sights[$0].isWritable }) : .noneWritable)) }
+            if writer == nil { #expect(decision.problem == (count > 1 ? .severalWritable([0, 1, 2].filter { sights[$0].isWritable }) : .noneWritable)) }
         }
     }
 
     @Test("waits at the start while servers or peers are unknown, and otherwise names the problem")
     func troubles() {
         let cases: [([Writability], WriterPeers, WriterBallot?, WriterProblem?)] = [
-            ([.unknown, .readOnly, .readOnly], .heard([]), nil, .starting), ([.unanswered, .readOnly, .unreachable], .heard([]), nil, .starting),
-            ([.readOnly, .readOnly, .unreachable], .heard([]), nil, .noneWritable), ([Self.writable, .readOnly, .readOnly], .awaited, nil, .starting),
-            ([.unknown, .readOnly, .readOnly], .heard([]), Self.ballot(4, 20), .noneWritable),
+            ([.unknown, .readOnly, .readOnly], .reachable([]), nil, .starting), ([.unanswered, .readOnly, .unreachable], .reachable([]), nil, .starting),
+            ([.readOnly, .readOnly, .unreachable], .reachable([]), nil, .noneWritable), ([Self.writable, .readOnly, .readOnly], .awaited, nil, .starting),
+            ([.unknown, .readOnly, .readOnly], .reachable([]), Self.ballot(4, 20), .noneWritable),
             ([.readOnly, .unknown, .unknown], .awaited, Self.ballot(4, 10), .starting),
-            ([.readOnly, .readOnly, .readOnly], .heard([]), Self.ballot(4, 99), .unknownChoice),
+            ([.readOnly, .readOnly, .readOnly], .reachable([]), Self.ballot(4, 99), .unknownChoice),
             ([.unknown, .unknown, .unknown], .awaited, Self.ballot(4, 99), .unknownChoice),
-            ([.unreachable, Self.writable, Self.writable], .heard([]), Self.ballot(4, 10), .severalWritable([1, 2])),
-            ([.unknown, .readOnly, .readOnly], .heard([]), Self.ballot(4, 10), nil),
+            ([.unreachable, Self.writable, Self.writable], .reachable([]), Self.ballot(4, 10), .severalWritable([1, 2])),
+            ([.unknown, .readOnly, .readOnly], .reachable([]), Self.ballot(4, 10), nil),
         ]
         for (sights, peers, memory, trouble) in cases {
             var election = WriterElection(choices: [10, 20, 30], memory: memory)
             let decision = election.decide(sights, peers: peers)
-            #expect(decision.trouble == trouble && (decision.writer == nil) == (trouble != nil) && election.ballot == memory, "\(sights) \(peers)")
+            #expect(decision.problem == trouble && (decision.writer == nil) == (trouble != nil) && election.ballot == memory, "\(sights) \(peers)")
         }
     }
 
@@ -71,20 +71,20 @@ struct WriterBallotTests {
     func moves() {
         for (sight, isLeft) in [(Writability.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
             var election = Self.following()
-            let decision = election.decide([sight, .readOnly, Self.writable], peers: .heard([]))
+            let decision = election.decide([sight, .readOnly, Self.writable], peers: .reachable([]))
             #expect(decision.writer == (isLeft ? 2 : 0) && election.ballot == (isLeft ? Self.ballot(5, 30) : Self.ballot(4, 10)), "\(sight)")
             #expect(
                 decision.closing == (isLeft ? [0, 1] : [])
-                    && decision.word == WriterWord(ballot: election.ballot ?? Self.ballot(0, 0), isConfirmed: isLeft || sight == Self.replicating))
+                    && decision.message == WriterMessage(ballot: election.ballot ?? Self.ballot(0, 0), isConfirmed: isLeft || sight == Self.replicating))
             var waiting = Self.following()
             #expect(
                 waiting.decide([sight, .readOnly, Self.writable], peers: .awaited).closing.isEmpty && waiting.ballot == Self.ballot(4, 10), "peers are awaited")
         }
         var stranger = WriterElection(choices: [10, 20, 30], memory: Self.ballot(4, 99))
-        let decision = stranger.decide([.readOnly, Self.writable, .readOnly], peers: .heard([]))
+        let decision = stranger.decide([.readOnly, Self.writable, .readOnly], peers: .reachable([]))
         #expect(decision.writer == 1 && stranger.ballot == Self.ballot(5, 20) && decision.closing == [0, 2])
         var awaited = Self.following()
-        #expect(awaited.decide([.unknown, Self.writable, Self.writable], peers: .awaited).trouble == .severalWritable([1, 2]))
+        #expect(awaited.decide([.unknown, Self.writable, Self.writable], peers: .awaited).problem == .severalWritable([1, 2]))
     }
 
     @Test("stays while a peer sees the present writer accept writes, and for no other ballot")
@@ -95,14 +95,14 @@ struct WriterBallotTests {
             (Self.peer("b", Self.ballot(3, 10), isConfirmed: true, knows: own), false), (Self.peer("b", nil, knows: own), false),
         ] {
             var election = Self.following()
-            let decision = election.decide([.unreachable, Self.writable, .readOnly], peers: .heard([Self.peer("a", own, knows: own), peer]))
+            let decision = election.decide([.unreachable, Self.writable, .readOnly], peers: .reachable([Self.peer("a", own, knows: own), peer]))
             #expect(election.ballot == (isKept ? own : Self.ballot(5, 20)) && decision.writer == nil)
-            #expect(decision.trouble == (isKept ? .peerObjects("b") : .peerBehind("a")))
+            #expect(decision.problem == (isKept ? .peerObjects("b") : .peerBehind("a")))
         }
         var quiet = Self.following()
         let confirmed = Self.peer("b", own, isConfirmed: true, knows: own)
-        #expect(quiet.decide([Self.writable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == nil)
-        #expect(quiet.decide([.unreachable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == .noneWritable, "no other server accepts writes")
+        #expect(quiet.decide([Self.writable, .readOnly, .readOnly], peers: .reachable([confirmed])).problem == nil)
+        #expect(quiet.decide([.unreachable, .readOnly, .readOnly], peers: .reachable([confirmed])).problem == .noneWritable, "no other server accepts writes")
     }
 
     @Test("receives writes only while each peer knows the ballot and has no other one")
@@ -113,8 +113,8 @@ struct WriterBallotTests {
             (Self.peer("b", own, knows: Self.ballot(3, 10)), true), (Self.peer("b", Self.ballot(3, 20), knows: own), true),
         ] {
             var election = Self.following()
-            let decision = election.decide([Self.writable, Self.writable, .readOnly], peers: .heard([Self.peer("a", own, knows: own), peer]))
-            #expect(decision.writer == (isBehind ? nil : 0) && decision.trouble == (isBehind ? .peerBehind("b") : .severalWritable([0, 1])), "\(peer)")
+            let decision = election.decide([Self.writable, Self.writable, .readOnly], peers: .reachable([Self.peer("a", own, knows: own), peer]))
+            #expect(decision.writer == (isBehind ? nil : 0) && decision.problem == (isBehind ? .peerBehind("b") : .severalWritable([0, 1])), "\(peer)")
         }
     }
 
@@ -126,20 +126,20 @@ struct WriterBallotTests {
             (Self.ballot(limit - 1, 20), Self.ballot(limit - 1, 20)), (Self.ballot(limit, 20), Self.ballot(4, 10)), (Self.ballot(.max, 20), Self.ballot(4, 10)),
         ] {
             var election = Self.following()
-            let decision = election.decide([Self.writable, .unknown, .unknown], peers: .heard([Self.peer("b", word, knows: followed)]))
+            let decision = election.decide([Self.writable, .unknown, .unknown], peers: .reachable([Self.peer("b", word, knows: followed)]))
             #expect(election.ballot == followed && decision.closing == (followed.choice == 10 ? [] : [0, 2]), "\(word)")
         }
         for (epoch, next) in [(limit - 3, limit - 2), (limit - 2, limit - 1), (limit - 1, limit - 1)] {
             var election = WriterElection(choices: [10, 20], memory: Self.ballot(epoch, 10))
-            let decision = election.decide([.readOnly, Self.writable], peers: .heard([]))
+            let decision = election.decide([.readOnly, Self.writable], peers: .reachable([]))
             #expect(election.ballot?.epoch == next && decision.writer == (epoch == next ? nil : 1), "\(epoch)")
         }
         var first = WriterElection(choices: [10, 20, 30])
-        let word = first.decide([.unknown, .unknown, .unknown], peers: .heard([Self.peer("b", Self.ballot(4, 99), knows: nil)])).word
-        #expect(word == WriterWord(ballot: Self.ballot(4, 99), isConfirmed: false), "also as the first ballot, and for a server that is not configured here")
+        let word = first.decide([.unknown, .unknown, .unknown], peers: .reachable([Self.peer("b", Self.ballot(4, 99), knows: nil)])).message
+        #expect(word == WriterMessage(ballot: Self.ballot(4, 99), isConfirmed: false), "also as the first ballot, and for a server that is not configured here")
         var same = Self.following()
         #expect(
-            same.decide([Self.writable, .readOnly, .readOnly], peers: .heard([Self.peer("b", Self.ballot(9, 10), knows: nil)])).closing.isEmpty,
+            same.decide([Self.writable, .readOnly, .readOnly], peers: .reachable([Self.peer("b", Self.ballot(9, 10), knows: nil)])).closing.isEmpty,
             "the same server")
     }
 }

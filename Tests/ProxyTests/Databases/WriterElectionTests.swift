@@ -10,45 +10,45 @@ struct WriterElectionTests {
     @Test("follows the only writable server, without peers")
     func alone() {
         var election = WriterElection(choices: [10, 20])
-        let none = election.decide([.unknown, .unknown], peers: .heard([]))
-        #expect(none.writer == nil && none.trouble == .starting && none.word == nil)
-        let first = election.decide([Self.writable, .readOnly], peers: .heard([]))
-        #expect(first.writer == 0 && first.word?.ballot == WriterBallot(epoch: 1, choice: 10) && first.closing.isEmpty)
-        let demoted = election.decide([.readOnly, .readOnly], peers: .heard([]))
-        #expect(demoted.writer == nil && demoted.trouble == .noneWritable && demoted.closing.isEmpty)
-        let promoted = election.decide([.readOnly, Self.writable], peers: .heard([]))
-        #expect(promoted.writer == 1 && promoted.word?.ballot == WriterBallot(epoch: 2, choice: 20) && promoted.closing == [0])
-        #expect(election.decide([.readOnly, Self.writable], peers: .heard([])).closing.isEmpty)
+        let none = election.decide([.unknown, .unknown], peers: .reachable([]))
+        #expect(none.writer == nil && none.problem == .starting && none.message == nil)
+        let first = election.decide([Self.writable, .readOnly], peers: .reachable([]))
+        #expect(first.writer == 0 && first.message?.ballot == WriterBallot(epoch: 1, choice: 10) && first.closing.isEmpty)
+        let demoted = election.decide([.readOnly, .readOnly], peers: .reachable([]))
+        #expect(demoted.writer == nil && demoted.problem == .noneWritable && demoted.closing.isEmpty)
+        let promoted = election.decide([.readOnly, Self.writable], peers: .reachable([]))
+        #expect(promoted.writer == 1 && promoted.message?.ballot == WriterBallot(epoch: 2, choice: 20) && promoted.closing == [0])
+        #expect(election.decide([.readOnly, Self.writable], peers: .reachable([])).closing.isEmpty)
     }
 
     @Test("keeps the writer with two writable servers; at the start it chooses between two only if exactly one does not replicate")
     func severalWritable() {
         var election = WriterElection(choices: [10, 20])
-        #expect(election.decide([Self.writable, Self.writable], peers: .heard([])).writer == nil)
-        #expect(election.decide([Self.writable, Self.writable], peers: .heard([])).trouble == .severalWritable([0, 1]))
-        #expect(election.decide([.writable(isReplicating: true), Self.writable], peers: .heard([])).writer == 1)
-        let both = election.decide([Self.writable, Self.writable], peers: .heard([]))
-        #expect(both.writer == 1 && both.trouble == .severalWritable([0, 1]))
-        #expect(election.decide([Self.writable, .unreachable], peers: .heard([])).writer == 0)
+        #expect(election.decide([Self.writable, Self.writable], peers: .reachable([])).writer == nil)
+        #expect(election.decide([Self.writable, Self.writable], peers: .reachable([])).problem == .severalWritable([0, 1]))
+        #expect(election.decide([.writable(isReplicating: true), Self.writable], peers: .reachable([])).writer == 1)
+        let both = election.decide([Self.writable, Self.writable], peers: .reachable([]))
+        #expect(both.writer == 1 && both.problem == .severalWritable([0, 1]))
+        #expect(election.decide([Self.writable, .unreachable], peers: .reachable([])).writer == 0)
     }
 
     @Test("keeps the writer when it refuses this node")
     func unknown() {
         var election = WriterElection(choices: [10, 20])
-        _ = election.decide([Self.writable, .readOnly], peers: .heard([]))
-        #expect(election.decide([.unknown, .unknown], peers: .heard([])).writer == 0)
-        #expect(election.decide([.unknown, Self.writable], peers: .heard([])).writer == 0)
+        _ = election.decide([Self.writable, .readOnly], peers: .reachable([]))
+        #expect(election.decide([.unknown, .unknown], peers: .reachable([])).writer == 0)
+        #expect(election.decide([.unknown, Self.writable], peers: .reachable([])).writer == 0)
     }
 
     @Test("leaves a silent writer only for a server that accepts writes")
     func unanswered() {
         var election = WriterElection(choices: [10, 20])
-        #expect(election.decide([.unanswered, .unanswered], peers: .heard([])).trouble == .starting)
-        _ = election.decide([Self.writable, .readOnly], peers: .heard([]))
+        #expect(election.decide([.unanswered, .unanswered], peers: .reachable([])).problem == .starting)
+        _ = election.decide([Self.writable, .readOnly], peers: .reachable([]))
         for other in [Writability.readOnly, .unreachable, .unknown, .unanswered] {
-            #expect(election.decide([.unanswered, other], peers: .heard([])).writer == 0)
+            #expect(election.decide([.unanswered, other], peers: .reachable([])).writer == 0)
         }
-        let moved = election.decide([.unanswered, Self.writable], peers: .heard([]))
+        let moved = election.decide([.unanswered, Self.writable], peers: .reachable([]))
         #expect(moved.writer == 1 && moved.closing == [0])
     }
 
@@ -57,30 +57,30 @@ struct WriterElectionTests {
         var election = WriterElection(choices: [10, 20])
         let peer = { (epoch: UInt64, choice: UInt64, isConfirmed: Bool) in
             let ballot = WriterBallot(epoch: epoch, choice: choice)
-            return WriterPeers.heard([.init(name: "b", word: WriterWord(ballot: ballot, isConfirmed: isConfirmed), known: ballot)])
+            return WriterPeers.reachable([.init(name: "b", message: WriterMessage(ballot: ballot, isConfirmed: isConfirmed), known: ballot)])
         }
         #expect(election.decide([Self.writable, .readOnly], peers: .awaited).writer == nil)
-        let first = election.decide([Self.writable, .readOnly], peers: .heard([.init(name: "b", word: nil, known: nil)]))
-        #expect(first.writer == nil && first.trouble == .peerBehind("b") && first.word?.ballot == WriterBallot(epoch: 1, choice: 10))
+        let first = election.decide([Self.writable, .readOnly], peers: .reachable([.init(name: "b", message: nil, known: nil)]))
+        #expect(first.writer == nil && first.problem == .peerBehind("b") && first.message?.ballot == WriterBallot(epoch: 1, choice: 10))
         let known = WriterBallot(epoch: 1, choice: 10)
-        #expect(election.decide([Self.writable, .readOnly], peers: .heard([.init(name: "b", word: nil, known: known)])).writer == 0)
+        #expect(election.decide([Self.writable, .readOnly], peers: .reachable([.init(name: "b", message: nil, known: known)])).writer == 0)
         let objected = election.decide([.unreachable, Self.writable], peers: peer(1, 10, true))
-        #expect(objected.writer == nil && objected.trouble == .peerObjects("b") && objected.word?.ballot.epoch == 1)
+        #expect(objected.writer == nil && objected.problem == .peerObjects("b") && objected.message?.ballot.epoch == 1)
         let cast = election.decide([.unreachable, Self.writable], peers: peer(1, 10, false))
-        #expect(cast.writer == nil && cast.trouble == .peerBehind("b") && cast.word?.ballot == WriterBallot(epoch: 2, choice: 20) && cast.closing == [0])
+        #expect(cast.writer == nil && cast.problem == .peerBehind("b") && cast.message?.ballot == WriterBallot(epoch: 2, choice: 20) && cast.closing == [0])
         #expect(election.decide([.unreachable, Self.writable], peers: peer(2, 20, false)).writer == 1)
         let taken = election.decide([Self.writable, Self.writable], peers: peer(7, 10, true))
-        #expect(taken.writer == 0 && taken.word?.ballot.epoch == 7 && taken.closing == [1])
-        #expect(election.decide([Self.writable, .readOnly], peers: peer(8, 99, true)).trouble == .peerObjects("b"))
-        #expect(election.decide([Self.writable, .readOnly], peers: .heard([])).writer == 0)
-        #expect(election.decide([Self.writable, .readOnly], peers: peer(.max, 20, true)).word?.ballot.epoch == 9)
+        #expect(taken.writer == 0 && taken.message?.ballot.epoch == 7 && taken.closing == [1])
+        #expect(election.decide([Self.writable, .readOnly], peers: peer(8, 99, true)).problem == .peerObjects("b"))
+        #expect(election.decide([Self.writable, .readOnly], peers: .reachable([])).writer == 0)
+        #expect(election.decide([Self.writable, .readOnly], peers: peer(.max, 20, true)).message?.ballot.epoch == 9)
     }
 
     @Test("continues after a reload with the previous process's ballot")
     func memory() {
         var election = WriterElection(choices: [10, 20], memory: WriterBallot(epoch: 4, choice: 20))
         let decision = election.decide([.unknown, .unknown], peers: .awaited)
-        #expect(decision.writer == 1 && decision.closing.isEmpty && decision.word?.ballot.epoch == 4)
+        #expect(decision.writer == 1 && decision.closing.isEmpty && decision.message?.ballot.epoch == 4)
     }
 
     @Test("never has two writers among nodes that hear each other, and always settles on one", arguments: seeds(96))
@@ -110,7 +110,7 @@ struct ElectionWorld {
         var sights = Array(repeating: Writability.unknown, count: 3)
         var decision = WriterElection.Decision()
         /// The latest ballot received from each node, by node.
-        var heard: [WriterWord?]
+        var heard: [WriterMessage?]
         /// This node's last ballot that each node has acknowledged, by node.
         var known: [WriterBallot?]
         /// A node that has just started has not received the others' ballots.
@@ -122,7 +122,7 @@ struct ElectionWorld {
         var to: Int
         var at: Int
         var run: Int
-        var word: WriterWord?
+        var word: WriterMessage?
         /// The acknowledged ballot, in an acknowledgement.
         var known: WriterBallot?
     }
@@ -191,7 +191,7 @@ struct ElectionWorld {
     }
 
     /// A node that starts waits for the others' present ballots before it takes part.
-    private func hasHeard(_ index: Int, of other: Int) -> Bool { nodes[other].isStarting || nodes[index].heard[other] == nodes[other].decision.word }
+    private func hasHeard(_ index: Int, of other: Int) -> Bool { nodes[other].isStarting || nodes[index].heard[other] == nodes[other].decision.message }
 
     private mutating func restart(_ index: Int) {
         nodes[index] = Member(heard: Array(repeating: nil, count: nodes.count), known: Array(repeating: nil, count: nodes.count))
@@ -205,11 +205,11 @@ struct ElectionWorld {
 
     private mutating func decide(_ index: Int) {
         let peers = nodes.indices.filter { $0 != index }.map {
-            WriterPeers.Peer(name: "node\($0)", word: nodes[index].heard[$0], known: nodes[index].known[$0])
+            WriterPeers.Peer(name: "node\($0)", message: nodes[index].heard[$0], known: nodes[index].known[$0])
         }
-        let before = nodes[index].decision.word
-        nodes[index].decision = nodes[index].election.decide(nodes[index].sights, peers: nodes[index].isStarting ? .awaited : .heard(peers))
-        guard nodes[index].decision.word != before else { return }
+        let before = nodes[index].decision.message
+        nodes[index].decision = nodes[index].election.decide(nodes[index].sights, peers: nodes[index].isStarting ? .awaited : .reachable(peers))
+        guard nodes[index].decision.message != before else { return }
         for other in nodes.indices where other != index { say(from: index, to: other) }
     }
 
@@ -217,7 +217,7 @@ struct ElectionWorld {
     private mutating func say(from: Int, to: Int) {
         let delay = Int.random(in: 1...12, using: &random)
         let last = words.filter { $0.from == from && $0.to == to && $0.known == nil }.map(\.at).max() ?? 0
-        words.append(Word(from: from, to: to, at: max(now + delay, last), run: runs[from], word: nodes[from].decision.word, known: nil))
+        words.append(Word(from: from, to: to, at: max(now + delay, last), run: runs[from], word: nodes[from].decision.message, known: nil))
     }
 
     /// Ends all faults, with the second server as the writer.

@@ -26,7 +26,7 @@ struct ResolverListTests {
     private func list(_ world: inout ResolverWorld, _ hosts: [IPAddress], flaw: Bool = false, seconds: Int = 1) {
         for _ in 0..<seconds {
             let lines = hosts.map { "\($0):51234" } + (flaw ? ["a.name:51234"] : [])
-            world.with { $0.listed(ReplicaList(lines), by: "w/db1", now: $1) }
+            world.with { $0.applyList(ReplicaList(lines), by: "w/db1", now: $1) }
             world.run(.seconds(1))
         }
     }

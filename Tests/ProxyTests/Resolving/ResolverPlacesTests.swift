@@ -186,7 +186,7 @@ struct ResolverReservedTests {
         var listed = ResolverWorld([], servers: try servers(3)) { $0 = ResolverSettings(discovery: "w", hold: .seconds(2)) }
         func list(_ hosts: IPAddress...) {
             for _ in 0..<4 {
-                listed.with { $0.listed(ReplicaList(hosts.map { "\($0):1" }), by: "w/db1", now: $1) }
+                listed.with { $0.applyList(ReplicaList(hosts.map { "\($0):1" }), by: "w/db1", now: $1) }
                 listed.run(.seconds(1))
             }
         }

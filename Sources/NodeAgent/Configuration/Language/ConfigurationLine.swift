@@ -42,7 +42,7 @@ struct ConfigurationLine {
     }
 
     /// Takes the next word, which is required.
-    mutating func need() throws(ConfigurationProblem) -> String {
+    mutating func takeRequired() throws(ConfigurationProblem) -> String {
         guard let word = take() else { throw .missingArgument(of: keyword, shape: shape) }
         return word
     }
@@ -64,7 +64,7 @@ struct ConfigurationLine {
 
     /// Takes a whole number in `range`.
     mutating func takeNumber(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
-        let word = try need()
+        let word = try takeRequired()
         guard let number = ConfigurationValue.number(word), range.contains(number) else {
             throw .badValue(word, of: keyword, expected: "a number from \(range.lowerBound) to \(range.upperBound)")
         }
@@ -73,7 +73,7 @@ struct ConfigurationLine {
 
     /// Takes a time; without a unit it is in milliseconds.
     mutating func takeTime() throws(ConfigurationProblem) -> Duration {
-        let word = try need()
+        let word = try takeRequired()
         guard let (time, rest) = ConfigurationValue.timeWithRest(word) else {
             throw .badValue(word, of: keyword, expected: ConfigurationValue.timeExpected)
         }
@@ -99,7 +99,7 @@ struct ConfigurationLine {
 
     /// Takes a size in bytes in `range`.
     mutating func takeSize(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
-        let word = try need()
+        let word = try takeRequired()
         guard let size = ConfigurationValue.size(word), range.contains(size) else {
             throw .badValue(word, of: keyword, expected: "a size from \(range.lowerBound) to \(range.upperBound) bytes, such as 4096 or 4k")
         }
@@ -108,7 +108,7 @@ struct ConfigurationLine {
 
     /// Takes one of `choices`.
     mutating func takeChoice<Value>(_ choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> Value {
-        let word = try need()
+        let word = try takeRequired()
         for (name, value) in choices where name == word { return value }
         let names = choices.map(\.key)
         throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))
@@ -116,7 +116,7 @@ struct ConfigurationLine {
 
     /// Takes the name of a section, a server or a listener.
     mutating func takeName() throws(ConfigurationProblem) -> String {
-        let word = try need()
+        let word = try takeRequired()
         guard ConfigurationValue.isName(word) else {
             throw .badValue(word, of: keyword, expected: "a name of at most \(ConfigurationValue.nameBytesMax) letters, digits and '-', '_', '.', ':'")
         }
@@ -125,14 +125,14 @@ struct ConfigurationLine {
 
     /// Takes a path or another text that must not be empty.
     mutating func takeText(_ expected: String) throws(ConfigurationProblem) -> String {
-        let word = try need()
+        let word = try takeRequired()
         guard !word.isEmpty else { throw .badValue(word, of: keyword, expected: expected) }
         return word
     }
 
     /// Takes a percentage with its sign, such as "10%".
     mutating func takePercent() throws(ConfigurationProblem) -> Int {
-        let word = try need()
+        let word = try takeRequired()
         guard word.hasSuffix("%"), let percent = ConfigurationValue.number(String(word.dropLast())), percent <= 100 else {
             throw .badValue(word, of: keyword, expected: "a share from 0% to 100%, such as 10%")
         }
@@ -149,7 +149,7 @@ struct ConfigurationLine {
 
     /// Takes a file's permission bits, in octal.
     mutating func takePermissions() throws(ConfigurationProblem) -> UInt32 {
-        let word = try need()
+        let word = try takeRequired()
         guard let bits = ConfigurationValue.permissions(word) else { throw .badValue(word, of: keyword, expected: "octal permissions such as 660") }
         return bits
     }

@@ -36,12 +36,12 @@ struct ConfigurationDraft {
     /// Registers `name` for the line at `location`.
     ///
     /// - Throws: `duplicate` if another line has registered the name for this `kind`.
-    mutating func need(_ name: String, kind: String, at location: ConfigurationLocation) throws(ConfigurationProblem) {
+    mutating func registerUnique(_ name: String, kind: String, at location: ConfigurationLocation) throws(ConfigurationProblem) {
         if let first = register(name, kind: kind, at: location) { throw .duplicate(name, kind: kind, first: first) }
     }
 
     /// Adds a diagnostic, up to `diagnosticsMax`.
-    mutating func say(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String?) {
+    mutating func report(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String?) {
         guard diagnostics.count < Self.diagnosticsMax else { return }
         let isLast = diagnostics.count == Self.diagnosticsMax - 1
         let problem = isLast ? .custom("more than \(Self.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown") : problem

@@ -30,7 +30,7 @@ struct DatabaseSection: ConfigurationSection {
         line.shape = "<proxy>"
         let name = try line.takeName()
         draft.proxy = NameReference(name: name, keyword: Self.name, location: line.location)
-        try configuration.need(name, kind: "'database' section", at: line.location)
+        try configuration.registerUnique(name, kind: "'database' section", at: line.location)
         try line.end()
     }
 
@@ -85,7 +85,7 @@ struct DatabaseSection: ConfigurationSection {
         switch try line.takeChoice(["replica-status": true, "heartbeat": false]) {
         case true: draft.settings.lagSource = .replicaStatus
         case false:
-            let table = try line.need()
+            let table = try line.takeRequired()
             guard isTable(table) else {
                 throw .badValue(
                     table, of: "lag-source heartbeat", expected: "a table with its schema, of letters, digits, '_', '$' and '-', such as ops.heartbeat")
@@ -106,7 +106,7 @@ struct DatabaseSection: ConfigurationSection {
     }
 
     @Sendable private static func passwordFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let path = try line.need()
+        let path = try line.takeRequired()
         guard path.hasPrefix("/"), !path.utf8.contains(0) else {
             throw .custom("'password-file' without an absolute path", advice: passwordAdvice)
         }
@@ -118,7 +118,7 @@ struct DatabaseSection: ConfigurationSection {
         let expected = "one statement in quotes, and the value that it must return: query \"SELECT @@wsrep_ready\" expect 1"
         let text = try line.takeText(expected)
         guard line.take() == "expect", text.utf8.count <= 4_096, !text.utf8.contains(0) else { throw .badValue(text, of: line.keyword, expected: expected) }
-        draft.settings.query = DatabaseSettings.Query(text: text, expected: try line.need())
+        draft.settings.query = DatabaseSettings.Query(text: text, expected: try line.takeRequired())
     }
 
     @Sendable private static func role(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -47,7 +47,7 @@ struct GossipSection: ConfigurationSection {
     }
 
     @Sendable private static func bind(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.bind = try AddressReader(line).readGossipBind(line.need())
+        draft.bind = try AddressReader(line).readGossipBind(line.takeRequired())
     }
 
     @Sendable private static func deadAfter(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -68,7 +68,7 @@ struct GossipSection: ConfigurationSection {
 
     @Sendable private static func node(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let name = try line.takeName()
-        let endpoint = try AddressReader(line).readGossipNode(line.need())
+        let endpoint = try AddressReader(line).readGossipNode(line.takeRequired())
         if let first = draft.nodes.first(where: { $0.name == name }) { throw .duplicate(name, kind: "node", first: first.location) }
         if let first = draft.nodes.first(where: { $0.endpoint == endpoint }) {
             throw .badValue(endpoint.description, of: line.keyword, expected: "an address that no other node has: it belongs to the node at \(first.location)")

@@ -28,7 +28,7 @@ struct ProbeSection: ConfigurationSection {
         line.shape = "<name>"
         let name = try line.takeName()
         draft.settings.name = name
-        try configuration.need(name, kind: "'probe' section", at: location)
+        try configuration.registerUnique(name, kind: "'probe' section", at: location)
         try line.end()
     }
 
@@ -42,7 +42,7 @@ struct ProbeSection: ConfigurationSection {
     ])
 
     @Sendable private static func bind(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let endpoints = try AddressReader(line).readBinds(line.need())
+        let endpoints = try AddressReader(line).readBinds(line.takeRequired())
         guard probe.settings.binds.count + endpoints.count <= ProxyDraft.bindsMax else {
             throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
         }

@@ -39,7 +39,7 @@ extension ProxySection {
         }
         try line.end()
         // As in HAProxy since 3.3, the names of all proxies must differ, even those of a frontend and a backend.
-        try configuration.need(name, kind: "proxy", at: location)
+        try configuration.registerUnique(name, kind: "proxy", at: location)
     }
 
     /// Parses `from <defaults>` if it follows, and inherits the section.

@@ -18,7 +18,7 @@ struct ResolversSection: ConfigurationSection {
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name>"
         draft.name = try line.takeName()
-        try configuration.need(draft.name, kind: "'resolvers' section", at: location)
+        try configuration.registerUnique(draft.name, kind: "'resolvers' section", at: location)
         try line.end()
     }
 
@@ -55,7 +55,7 @@ struct ResolversSection: ConfigurationSection {
 
     @Sendable private static func nameserver(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let name = try line.takeName()
-        let address = try AddressReader(line).readNameserver(line.need())
+        let address = try AddressReader(line).readNameserver(line.takeRequired())
         guard section.nameservers.count < nameserversMax else { throw .tooMany(what: "nameservers in a section", limit: nameserversMax) }
         guard !section.nameservers.contains(where: { $0.name == name }) else {
             throw .badValue(name, of: line.keyword, expected: "a name that no other nameserver of the section has")

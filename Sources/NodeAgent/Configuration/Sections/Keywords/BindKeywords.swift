@@ -27,7 +27,7 @@ enum BindKeywords {
 
     /// Parses the binds of one line, which differ only in their addresses.
     private static func readBinds(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> [Bind] {
-        let endpoints = try AddressReader(line).readBinds(line.need())
+        let endpoints = try AddressReader(line).readBinds(line.takeRequired())
         var template = Bind(endpoint: .name("", port: 0), location: line.location)
         try line.readOptions(of: BindOptions.self, into: &template)
         return endpoints.map { endpoint in
@@ -69,7 +69,7 @@ enum BindOptions: KeywordPlace {
         }
         _ = line.take()
         _ = try line.takeChoice(["from": true])
-        let word = try line.need()
+        let word = try line.takeRequired()
         let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork($0) }
         guard networks.count <= networksMax else { throw .tooMany(what: "networks", limit: networksMax) }
         guard case let known = networks.compactMap({ $0 }), known.count == networks.count else {

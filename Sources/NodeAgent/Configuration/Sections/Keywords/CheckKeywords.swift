@@ -49,7 +49,7 @@ enum CheckKeywords {
 
     @Sendable private static func address(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         (draft.check.address, draft.check.addressName) = (nil, nil)
-        switch try AddressReader(line).readCheckAddress(line.need()) {
+        switch try AddressReader(line).readCheckAddress(line.takeRequired()) {
         case .ip(let address, _): draft.check.address = address
         case .name(let name, _): draft.check.addressName = name
         case .unix, .inherited: return

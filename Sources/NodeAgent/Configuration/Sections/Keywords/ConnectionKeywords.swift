@@ -93,7 +93,7 @@ enum ConnectionKeywords {
 extension ConfigurationLine {
     /// Takes a time in seconds, rounded up to whole ones; `nil` for 0.
     fileprivate mutating func takeSeconds() throws(ConfigurationProblem) -> Int? {
-        let word = try need()
+        let word = try takeRequired()
         let seconds = ConfigurationValue.time(word, standard: "s").map { ($0.wholeMilliseconds + 999) / 1_000 }
         guard let seconds, seconds <= KeepAlive.secondsMax else {
             throw .badValue(

@@ -18,10 +18,10 @@ enum LogLines {
 
     /// Parses a target and its options.
     static func readTarget(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> LogTarget {
-        let endpoint = try AddressReader(line).readLogTarget(line.need())
+        let endpoint = try AddressReader(line).readLogTarget(line.takeRequired())
         var target = LogTarget(endpoint: endpoint, facility: 0, location: line.location)
         try readOptions(&line, &target)
-        let facility = try line.need()
+        let facility = try line.takeRequired()
         guard let number = facilities.firstIndex(of: facility) else {
             let suggestion = Spelling.nearest(to: facility, among: facilities)
             throw .unknownWord(facility, of: line.keyword, allowed: facilities, suggestion: suggestion)

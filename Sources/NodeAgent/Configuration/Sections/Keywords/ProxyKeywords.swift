@@ -38,7 +38,7 @@ enum ProxyKeywords {
     }
 
     @Sendable private static func mode(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        switch try line.need() {
+        switch try line.takeRequired() {
         case "tcp": proxy.httpMode = nil
         case "http" where proxy.kind == .defaults:
             proxy.httpMode = line.location

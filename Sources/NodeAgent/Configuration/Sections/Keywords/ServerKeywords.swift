@@ -44,7 +44,7 @@ enum ServerKeywords {
     private static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
         var draft = defaults
         draft.server.name = try line.takeName()
-        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
+        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.takeRequired())
         draft.server.location = line.location
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try requireCheckPort(draft)
@@ -58,7 +58,7 @@ enum ServerKeywords {
         var draft = defaults
         let prefix = try line.takeName()
         let slots = try readSlots(&line)
-        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
+        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.takeRequired())
         draft.server.location = line.location
         if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
         try line.readOptions(of: ServerOptions.self, into: &draft)
@@ -95,7 +95,7 @@ enum ServerKeywords {
     }
 
     private static func readSlots(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> ClosedRange<Int> {
-        let word = try line.need()
+        let word = try line.takeRequired()
         let ends = word.split(separator: "-", omittingEmptySubsequences: false).map { ConfigurationValue.number(String($0)) }
         let expected = "a count such as 8, or the first and last number such as 1-8"
         guard (1...2).contains(ends.count), let first = ends.count == 1 ? 1 : ends[0], let last = ends[ends.count - 1], first <= last else {

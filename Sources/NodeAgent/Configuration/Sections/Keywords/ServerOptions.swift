@@ -32,7 +32,7 @@ enum ServerOptions: KeywordPlace {
     @Sendable private static func enabled(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isDisabled = false }
 
     @Sendable private static func initAddress(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let word = try line.need()
+        let word = try line.takeRequired()
         var addresses: [InitialAddress] = []
         for part in word.split(separator: ",", omittingEmptySubsequences: false) {
             switch part {

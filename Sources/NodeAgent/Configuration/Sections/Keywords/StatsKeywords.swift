@@ -25,7 +25,7 @@ enum StatsKeywords {
         guard global.statsSockets.count < socketsMax else {
             throw .tooMany(what: "'stats socket' lines", limit: socketsMax)
         }
-        let endpoints = try AddressReader(line).readBinds(line.need())
+        let endpoints = try AddressReader(line).readBinds(line.takeRequired())
         guard let endpoint = endpoints.first, endpoints.count == 1 else {
             throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a single address")
         }

@@ -17,16 +17,16 @@ struct ProbeRequests: Equatable, Sendable {
 ///     control thread -> probe's thread    an answer for each section, and signs of life
 ///     any thread     -> probe's thread    the number of stuck forwarding threads
 ///     probe's thread -> control thread    the number of requests, and the last one's source
-final class ProbeFitness: Sendable {
+final class ProbeSharedState: Sendable {
     /// The answer is fail once the control thread has been stalled for this time.
-    static let starvedAfter = Duration.seconds(5)
+    static let stalledAfter = Duration.seconds(5)
 
     private final class Section: Sendable {
         let answer = Atomic<UInt64>(ProbeAnswer(isPassing: false, .starting).word)
         /// For each requirement: usable servers, and in the upper half the unchecked ones.
         let counts: [Count]
-        let asked = Atomic<Int>(0)
-        let lastAsked = Atomic<Int64>(.min)
+        let requestsCount = Atomic<Int>(0)
+        let lastRequestAt = Atomic<Int64>(.min)
         /// Odd while the address is being written, by the probe's thread only.
         let version = Atomic<UInt64>(0)
         let high = Atomic<UInt64>(0)
@@ -42,7 +42,7 @@ final class ProbeFitness: Sendable {
     private let lastSignOfLife: Atomic<Int64>
     private let stuckThreads = Atomic<Int>(0)
     private let isLeaving = Atomic<Bool>(false)
-    private let hasStarved = Atomic<Bool>(false)
+    private let hasStalled = Atomic<Bool>(false)
     private let connections = Atomic<Int>(0)
     /// Wakes the probe's thread to read the answers again.
     let change: WakeUp
@@ -86,9 +86,9 @@ final class ProbeFitness: Sendable {
     }
 
     /// Counts a request to section `index`. Only the probe's thread calls it.
-    func asked(_ index: Int, from source: IPAddress?, now: Instant) {
+    func recordRequest(_ index: Int, from source: IPAddress?, now: Instant) {
         let section = sections[index]
-        section.asked.store(section.asked.load(ordering: .relaxed) + 1, ordering: .relaxed)
+        section.requestsCount.store(section.requestsCount.load(ordering: .relaxed) + 1, ordering: .relaxed)
         let (high, low): (UInt64, UInt64) =
             switch source {
             case .v4(let bits): (0, 0xffff << 32 | UInt64(bits))
@@ -98,7 +98,7 @@ final class ProbeFitness: Sendable {
         section.version.wrappingAdd(1, ordering: .sequentiallyConsistent)
         section.high.store(high, ordering: .sequentiallyConsistent)
         section.low.store(low, ordering: .sequentiallyConsistent)
-        section.lastAsked.store(now.nanoseconds, ordering: .sequentiallyConsistent)
+        section.lastRequestAt.store(now.nanoseconds, ordering: .sequentiallyConsistent)
         section.version.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
@@ -114,20 +114,20 @@ final class ProbeFitness: Sendable {
     ///
     /// - Parameter ranSince: since when the calling thread has run without a pause. After the whole process was suspended, the control thread does not
     ///   count as stalled: no thread could run.
-    func answer(of index: Int, ranSince: Instant, starvedAfter: Duration = starvedAfter, now: Instant) -> ProbeAnswer {
+    func answer(of index: Int, ranSince: Instant, stalledAfter: Duration = stalledAfter, now: Instant) -> ProbeAnswer {
         if isLeaving.load(ordering: .relaxed) { return ProbeAnswer(isPassing: false, .stopping) }
         let sign = max(ranSince, Instant(nanoseconds: lastSignOfLife.load(ordering: .relaxed)))
-        if sign.advanced(by: starvedAfter) < now {
-            hasStarved.store(true, ordering: .relaxed)
-            return ProbeAnswer(isPassing: false, .starved)
+        if sign.advanced(by: stalledAfter) < now {
+            hasStalled.store(true, ordering: .relaxed)
+            return ProbeAnswer(isPassing: false, .stalled)
         }
         let stuck = stuckThreads.load(ordering: .relaxed)
         if stuck > 0 { return ProbeAnswer(isPassing: false, .stuck(threads: stuck)) }
         return ProbeAnswer(word: sections[index].answer.load(ordering: .relaxed))
     }
 
-    /// Returns whether any request has been answered with `starved` since the last call.
-    func consumeStarved() -> Bool { hasStarved.exchange(false, ordering: .relaxed) }
+    /// Returns whether any request has been answered with `stalled` since the last call.
+    func consumeStalled() -> Bool { hasStalled.exchange(false, ordering: .relaxed) }
 
     /// The numbers of servers for each requirement of section `index`.
     func counts(of index: Int) -> [ProbeCount] {
@@ -141,20 +141,20 @@ final class ProbeFitness: Sendable {
     func requirements(of index: Int) -> [ProbeRequirementName] { requirements[index] }
 
     /// The requests to section `index`.
-    func questions(of index: Int) -> ProbeRequests {
+    func requests(of index: Int) -> ProbeRequests {
         let section = sections[index]
-        var questions = ProbeRequests(count: section.asked.load(ordering: .relaxed))
+        var requests = ProbeRequests(count: section.requestsCount.load(ordering: .relaxed))
         // A write takes nanoseconds. After 100 collisions with writes the reader leaves the last request out.
         for _ in 0..<100 {
             let before = section.version.load(ordering: .sequentiallyConsistent)
             let (high, low) = (section.high.load(ordering: .sequentiallyConsistent), section.low.load(ordering: .sequentiallyConsistent))
-            let last = section.lastAsked.load(ordering: .sequentiallyConsistent)
+            let last = section.lastRequestAt.load(ordering: .sequentiallyConsistent)
             guard before % 2 == 0, section.version.load(ordering: .sequentiallyConsistent) == before else { continue }
-            questions.last = last == .min ? nil : Instant(nanoseconds: last)
-            questions.source = Self.address(high, low)
-            return questions
+            requests.last = last == .min ? nil : Instant(nanoseconds: last)
+            requests.source = Self.address(high, low)
+            return requests
         }
-        return questions
+        return requests
     }
 
     private static func address(_ high: UInt64, _ low: UInt64) -> IPAddress? {
@@ -164,7 +164,7 @@ final class ProbeFitness: Sendable {
 }
 
 /// Since when a thread has run without a pause, which it detects by its own late wake-ups.
-struct RunningSince: Equatable, Sendable {
+struct WakeUpMonitor: Equatable, Sendable {
     /// A thread wakes up at least this often.
     static let interval = Duration.milliseconds(500)
     /// A wake-up that is this late means a pause.
@@ -178,7 +178,7 @@ struct RunningSince: Equatable, Sendable {
     init(now: Instant) { (start, last) = (now, now) }
 
     /// Records a wake-up.
-    mutating func come(now: Instant) {
+    mutating func recordWakeUp(now: Instant) {
         if last.advanced(by: Self.interval + Self.lateness) < now { start = now }
         last = now
     }

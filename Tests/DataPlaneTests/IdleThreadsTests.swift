@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 @Suite("Idle threads", .timeLimit(.minutes(2)))
-struct IdleWorkersTests {
+struct IdleThreadsTests {
     /// True while a wake-up of the control thread is pending.
     private static func isControlWoken(_ state: ForwardingState) -> Bool {
         var request = pollfd(fd: state.controlWakeUp.raw, events: Int16(POLLIN), revents: 0)
@@ -15,7 +15,7 @@ struct IdleWorkersTests {
     private static func rounds(_ harness: ForwardingHarness) -> [UInt64] { harness.state.counters.map { $0.own.rounds.value } }
 
     @Test("are recognized by the watchdog, which does not wake them")
-    func looks() throws {
+    func recognized() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) { $0.threads = 4 }
@@ -30,7 +30,7 @@ struct IdleWorkersTests {
     }
 
     @Test("are no longer idle once an event is ready for them, even if they never handle it")
-    func hangs() throws {
+    func eventReady() throws {
         let state = try ForwardingState(
             frontends: [], backends: [], routes: [], sessionsMax: 1, threads: 1, destinations: [], frontendLogs: [])
         // The thread does not run, so it handles no event.

@@ -5,11 +5,11 @@ import LinuxIO
 /// What a master passes to a worker process in the environment: its descriptors, and the reason why it replaces another worker.
 ///
 ///     TSUKADA_WORKER=<channel>,<stderr for later>[,<cause of death of the former worker>]
-struct WorkerSeat {
+struct WorkerEnvironment {
     private static let variable = "TSUKADA_WORKER"
 
     /// How long the master may take to read a message.
-    private static let patience = Duration.seconds(2)
+    private static let timeout = Duration.seconds(2)
 
     /// The channel to the master.
     let channel: ProcessChannel
@@ -38,8 +38,8 @@ struct WorkerSeat {
     /// Sends the master everything that determines the next worker. Call it while this process has its privileges, before it reads from a client: the master
     /// accepts it only once.
     func announce(_ sockets: [OpenFile], _ configuration: ConfigurationSnapshot) throws(SystemError) {
-        let file = try MemoryFile.holding(configuration.bytes, name: "tsukada configuration")
-        try channel.send(ProcessMessage.passing(sockets) + [.configuration(file)], patience: Self.patience)
+        let file = try MemoryFile.containing(configuration.bytes, name: "tsukada configuration")
+        try channel.send(ProcessMessage.passing(sockets) + [.configuration(file)], timeout: Self.timeout)
     }
 
     /// Redirects stderr to the master's, or all standard streams to `null` for a daemon. Call it once.

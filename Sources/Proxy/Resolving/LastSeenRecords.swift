@@ -1,7 +1,7 @@
 import Wire
 
 /// The records in the answers for one name and one record type, and when each was last seen.
-struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
+struct LastSeenRecords<Record: Hashable & Sendable>: Equatable, Sendable {
     /// A record.
     struct Entry: Equatable, Sendable {
         let record: Record

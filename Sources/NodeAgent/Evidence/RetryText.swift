@@ -2,11 +2,11 @@ import Proxy
 import Wire
 
 /// Texts about sessions that have left servers.
-enum LeaveText {
-    private static let columns: [LeaveReason] = [.refused, .unreachable, .silent, .closed, .garbage, .overBudget, .hedged]
+enum RetryText {
+    private static let columns: [RetryReason] = [.refused, .unreachable, .silent, .closed, .garbage, .overBudget, .hedged]
 
     /// The log's sentence for `count` sessions that have left a server for one reason; `nil` for a reason that is not logged.
-    static func sentence(_ reason: LeaveReason, count: UInt64, _ backend: Backend) -> String? {
+    static func sentence(_ reason: RetryReason, count: UInt64, _ backend: Backend) -> String? {
         guard let cause = cause(reason, backend) else { return nil }
         let who = count == 1 ? "1 session" : "\(count) sessions"
         let did = reason == .overBudget ? "stayed with it" : reason == .silent ? "asked a second server" : "left it"
@@ -14,7 +14,7 @@ enum LeaveText {
     }
 
     /// `nil` for reasons of plain TCP, for which HAProxy has no line either.
-    private static func cause(_ reason: LeaveReason, _ backend: Backend) -> String? {
+    private static func cause(_ reason: RetryReason, _ backend: Backend) -> String? {
         if let error = reason.error { return "error \(error)" }
         switch reason {
         case .silent: return "no greeting within \(backend.greetingTimeout.wholeMilliseconds)ms"
@@ -31,9 +31,9 @@ enum LeaveText {
     /// A server's row of `show retries`.
     ///
     /// - Parameter count: the number of sessions that have left the server for a reason.
-    static func tableRow(_ server: String, _ count: (LeaveReason) -> UInt64) -> [String] {
+    static func tableRow(_ server: String, _ count: (RetryReason) -> UInt64) -> [String] {
         let counts = columns.map { "\(count($0))" }
-        let errors = LeaveReason.all.compactMap { reason in
+        let errors = RetryReason.all.compactMap { reason in
             reason.error.flatMap { number in
                 let count = count(reason)
                 return count > 0 ? "\(number):\(count)" : nil

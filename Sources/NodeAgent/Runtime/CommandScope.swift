@@ -1,18 +1,18 @@
 import Wire
 
 /// The nodes that a command is for: the words `on node` or `on cluster [for TIME] [force]` after the command.
-enum RuntimeReach: Equatable, Sendable {
+enum CommandScope: Equatable, Sendable {
     /// The default, set by the section's `admin-scope`.
     case standard
     /// This node.
     case node
     /// All nodes of the cluster.
-    case cluster(ClusterSpread)
+    case cluster(ClusterCommandOptions)
 
     /// Parses the words. No words, or unrelated ones, are HAProxy's form of the command, which ignores further words.
     ///
     /// - Throws: a usage sentence for incomplete words: a command meant for all nodes, or for a limited time, must not run on this node without a limit.
-    static func parse(_ words: some Collection<String>) throws(RuntimeTargetError) -> RuntimeReach {
+    static func parse(_ words: some Collection<String>) throws(RuntimeTargetError) -> CommandScope {
         var words = Array(words)[...]
         switch words.popFirst() {
         case "on": break
@@ -21,7 +21,7 @@ enum RuntimeReach: Equatable, Sendable {
         }
         switch words.popFirst() {
         case "node" where words.isEmpty: return .node
-        case "cluster": return .cluster(try ClusterSpread.parse(words))
+        case "cluster": return .cluster(try ClusterCommandOptions.parse(words))
         default: throw .refused(usage)
         }
     }
@@ -29,22 +29,22 @@ enum RuntimeReach: Equatable, Sendable {
     fileprivate static let usage = "Require 'on node' or 'on cluster [for <time>] [force]'."
 }
 
-extension ClusterSpread {
-    fileprivate static func parse(_ words: ArraySlice<String>) throws(RuntimeTargetError) -> ClusterSpread {
-        var (words, spread) = (words, ClusterSpread())
+extension ClusterCommandOptions {
+    fileprivate static func parse(_ words: ArraySlice<String>) throws(RuntimeTargetError) -> ClusterCommandOptions {
+        var (words, options) = (words, ClusterCommandOptions())
         while let word = words.popFirst() {
             switch word {
             case "force":
-                spread.isForced = true
-            case "for" where spread.duration == nil:
+                options.isForced = true
+            case "for" where options.duration == nil:
                 guard let time = words.popFirst().flatMap({ ConfigurationValue.time($0, standard: "s") }), time > .zero else {
                     throw .refused("'for' expects a time up to 24d, such as 10m.")
                 }
-                spread.duration = time
+                options.duration = time
             default:
-                throw .refused(RuntimeReach.usage)
+                throw .refused(CommandScope.usage)
             }
         }
-        return spread
+        return options
     }
 }

@@ -7,42 +7,42 @@ import Wire
 @testable import NodeAgent
 
 @Suite("A worker's conversation with its master")
-struct WorkerConversationTests {
-    private typealias Word = WorkerConversation.Word
-    private typealias Answer = WorkerConversation.Answer
+struct WorkerProtocolTests {
+    private typealias Word = WorkerProtocol.Message
+    private typealias Answer = WorkerProtocol.Answer
 
-    private static let words: [WorkerConversation.Word] = [
+    private static let words: [WorkerProtocol.Message] = [
         .configuration, .sockets(3), .sockets(0), .state, .lastState, .ready, .leaving, .alive, .foreign,
     ]
     private static let starting = WorkerRoster.Stage.starting(.first)
 
     /// A worker that has sent all messages that workers send before they serve.
-    private static func ready() -> WorkerConversation {
-        var conversation = WorkerConversation()
-        for word in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Word] { _ = conversation.hear(word, stage: starting) }
+    private static func ready() -> WorkerProtocol {
+        var conversation = WorkerProtocol()
+        for word in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Word] { _ = conversation.judge(word, stage: starting) }
         return conversation
     }
 
-    private static func isBreach(_ answer: WorkerConversation.Answer) -> Bool { if case .breach = answer { true } else { false } }
+    private static func isBreach(_ answer: WorkerProtocol.Answer) -> Bool { if case .breach = answer { true } else { false } }
 
     @Test("allows an honest worker's messages, from its start to its end")
     func honest() {
-        var conversation = WorkerConversation()
-        #expect(conversation.hear(.sockets(250), stage: Self.starting) == .keep)
-        #expect(conversation.hear(.sockets(7), stage: Self.starting) == .keep)
-        #expect(conversation.hear(.configuration, stage: Self.starting) == .keep)
-        #expect(conversation.hear(.state, stage: Self.starting) == .keep)
-        #expect(conversation.hear(.ready, stage: Self.starting) == .serve)
+        var conversation = WorkerProtocol()
+        #expect(conversation.judge(.sockets(250), stage: Self.starting) == .keep)
+        #expect(conversation.judge(.sockets(7), stage: Self.starting) == .keep)
+        #expect(conversation.judge(.configuration, stage: Self.starting) == .keep)
+        #expect(conversation.judge(.state, stage: Self.starting) == .keep)
+        #expect(conversation.judge(.ready, stage: Self.starting) == .serve)
         for _ in 1...3 {
-            #expect(conversation.hear(.alive, stage: .serving) == .ignore)
-            #expect(conversation.hear(.state, stage: .serving) == .remember)
+            #expect(conversation.judge(.alive, stage: .serving) == .ignore)
+            #expect(conversation.judge(.state, stage: .serving) == .remember)
         }
         var draining = conversation
-        #expect(draining.hear(.leaving, stage: .serving) == .leave)
-        #expect(draining.hear(.state, stage: .serving) == .remember)
-        #expect(conversation.hear(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
-        #expect(conversation.hear(.lastState, stage: .leaving) == .passOn)
-        #expect(conversation.hear(.alive, stage: .leaving) == .ignore)
+        #expect(draining.judge(.leaving, stage: .serving) == .leave)
+        #expect(draining.judge(.state, stage: .serving) == .remember)
+        #expect(conversation.judge(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
+        #expect(conversation.judge(.lastState, stage: .leaving) == .passOn)
+        #expect(conversation.judge(.alive, stage: .leaving) == .ignore)
     }
 
     @Test(
@@ -56,7 +56,7 @@ struct WorkerConversationTests {
                 var lastStates = 0
                 for step in 0..<40 {
                     let word = step == 0 ? start : try #require(Self.words.randomElement(using: &random))
-                    let answer = conversation.hear(word, stage: stage)
+                    let answer = conversation.judge(word, stage: stage)
                     #expect(answer != .keep && answer != .serve, "seed \(seed), step \(step): \(word) of \(stage)")
                     #expect(answer != .remember || word == .state && stage == .serving)
                     #expect(answer != .leave || word == .leaving && stage == .serving)
@@ -71,11 +71,11 @@ struct WorkerConversationTests {
     @Test("has one configuration, after the sockets, and one readiness, after the state", arguments: 0..<64 as Range<UInt64>)
     func starting(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        var conversation = WorkerConversation()
-        var kept: [WorkerConversation.Word] = []
+        var conversation = WorkerProtocol()
+        var kept: [WorkerProtocol.Message] = []
         for _ in 0..<200 {
             let word = try #require(Self.words.randomElement(using: &random))
-            switch conversation.hear(word, stage: Self.starting) {
+            switch conversation.judge(word, stage: Self.starting) {
             case .keep: kept.append(word)
             case .serve: kept.append(.ready)
             case .remember, .passOn, .leave: Issue.record("seed \(seed): \(word) from a worker that does not serve")
@@ -90,16 +90,16 @@ struct WorkerConversationTests {
 
     @Test("is limited: the sockets of a start, and the messages of a second")
     func floods() {
-        var conversation = WorkerConversation()
+        var conversation = WorkerProtocol()
         var sockets = 0
-        while conversation.hear(.sockets(250), stage: Self.starting) == .keep { sockets += 250 }
+        while conversation.judge(.sockets(250), stage: Self.starting) == .keep { sockets += 250 }
         #expect(sockets <= InheritedSockets.socketsMax && sockets > InheritedSockets.socketsMax - 250)
         var serving = Self.ready()
         for _ in 1...10 {
-            serving.look()
-            for _ in 1...WorkerConversation.wordsMax { #expect(serving.hear(.alive, stage: .serving) == .ignore) }
+            serving.resetCount()
+            for _ in 1...WorkerProtocol.messagesMax { #expect(serving.judge(.alive, stage: .serving) == .ignore) }
         }
-        #expect(Self.isBreach(serving.hear(.alive, stage: .serving)))
+        #expect(Self.isBreach(serving.judge(.alive, stage: .serving)))
     }
 
     @Test("ends at a breach: the master kills the worker once")
@@ -109,7 +109,7 @@ struct WorkerConversationTests {
         roster.started(100, for: .first, now: now)
         _ = roster.ready(100)
         let effects = roster.breached(100, "it sent more than 1000 messages within a second")
-        guard case .tell(.alert, let text)? = effects.first else { return #expect(Bool(false), "\(effects)") }
+        guard case .report(.alert, let text)? = effects.first else { return #expect(Bool(false), "\(effects)") }
         #expect(text == "killing worker 100: it sent more than 1000 messages within a second; it may be compromised")
         #expect(effects.last == .signal(SIGKILL, to: 100))
         #expect(roster.breached(100, "again").isEmpty && roster.breached(7, "unknown").isEmpty)
@@ -141,7 +141,7 @@ struct ProcessChannelTests {
 
     @Test("passes memory that cannot be changed; another kind of file is not read, since it may be endless")
     func files() throws {
-        let file = try MemoryFile.holding([1, 2, 3], name: "test")
+        let file = try MemoryFile.containing([1, 2, 3], name: "test")
         #expect(pwrite(file.raw, [9], 1, 0) == -1 && ftruncate(file.raw, 0) == -1)
         #expect(try MemoryFile.bytes(of: file, bytesMax: 9) == [1, 2, 3])
         for path in ["/dev/zero", "/proc/self/stat"] {
@@ -157,9 +157,9 @@ struct ProcessChannelTests {
         let text = "tsukada-state 1\nname v4 tsukada01 10.0.0.9\nwriter mysql-write 3 db2\n"
         let snapshot = ConfigurationSnapshot(files: [("a.cfg", [10])], names: [NameQuestion(family: .v4, name: "tsukada01"): .v4(0x0a00_0001)])
         let messages: [ProcessMessage] = [
-            .configuration(try MemoryFile.holding(snapshot.bytes, name: "test")), .state(try MemoryFile.holding(Array(text.utf8), name: "test")),
+            .configuration(try MemoryFile.containing(snapshot.bytes, name: "test")), .state(try MemoryFile.containing(Array(text.utf8), name: "test")),
         ]
-        try ProcessChannel(one).send(messages, patience: .seconds(1))
+        try ProcessChannel(one).send(messages, timeout: .seconds(1))
         var inheritance = try Inheritance(from: ProcessChannel(other))
         #expect(inheritance.state == AgentState())
         #expect(inheritance.configuration?.names.values.first == .v4(0x0a00_0001) && inheritance.configuration?.files.first?.name == "a.cfg")

@@ -5,7 +5,7 @@ import Wire
 @testable import NodeAgent
 
 @Suite("A question of the master to its worker")
-struct WorkerQuestionTests {
+struct WorkerRequestTests {
     private let reactor: Reactor
     private let master: ProcessChannel
     private let worker: ProcessChannel
@@ -25,7 +25,7 @@ struct WorkerQuestionTests {
     @Test("takes a long answer in pieces, one a round")
     func pieces() throws {
         var answers: [[UInt8]] = []
-        let question = try WorkerQuestion("show stat", over: master, on: reactor) { answers.append($0) }
+        let question = try WorkerRequest("show stat", over: master, on: reactor) { answers.append($0) }
         question.start()
         var file: OpenFile? = try connection()
         let raw = try #require(file?.raw)
@@ -44,7 +44,7 @@ struct WorkerQuestionTests {
     @Test("closes the connection when the answer is no longer wanted: a worker skips a line that it has not begun")
     func cancel() throws {
         let target = StubTarget()
-        let question = try WorkerQuestion("set weight mysql/db1 5", over: master, on: reactor) { _ in Issue.record("an answer") }
+        let question = try WorkerRequest("set weight mysql/db1 5", over: master, on: reactor) { _ in Issue.record("an answer") }
         question.start()
         question.cancel()
         let server = RuntimeServer(reactor: reactor, interpreter: RuntimeInterpreter(target: target), connectionsMax: 1, timeout: .seconds(10))

@@ -11,9 +11,9 @@ import LinuxIO
 ///
 /// The next worker begins as root with these sockets and this configuration. A worker sends them before it reads from a client, and only once, so an
 /// intruder in a serving worker can choose neither. Any other message from a worker is a breach, and the master kills the worker.
-struct WorkerConversation: Equatable, Sendable {
+struct WorkerProtocol: Equatable, Sendable {
     /// A message without its files.
-    enum Word: Equatable, Sendable {
+    enum Message: Equatable, Sendable {
         case configuration
         case sockets(Int)
         case state
@@ -52,19 +52,19 @@ struct WorkerConversation: Equatable, Sendable {
     }
 
     /// The most messages between two polls of the master, a second apart: a worker sends about three, and up to 264 at its start.
-    static let wordsMax = 1_000
+    static let messagesMax = 1_000
 
     private var progress = Progress.opening(sockets: 0)
-    private var words = 0
+    private var messages = 0
 
     /// A worker that has sent nothing.
     init() {}
 
     /// Judges one message. `stage` is the worker's stage.
-    mutating func hear(_ word: Word, stage: WorkerRoster.Stage) -> Answer {
-        words += 1
-        guard words <= Self.wordsMax else { return .breach("it sent more than \(Self.wordsMax) messages within a second") }
-        switch (word, progress) {
+    mutating func judge(_ message: Message, stage: WorkerRoster.Stage) -> Answer {
+        messages += 1
+        guard messages <= Self.messagesMax else { return .breach("it sent more than \(Self.messagesMax) messages within a second") }
+        switch (message, progress) {
         case (.sockets(let count), .opening(let sockets)):
             guard sockets + count <= InheritedSockets.socketsMax else { return .breach("it sent more than \(InheritedSockets.socketsMax) sockets") }
             progress = .opening(sockets: sockets + count)
@@ -90,10 +90,10 @@ struct WorkerConversation: Equatable, Sendable {
     }
 
     /// Resets the message count. The master calls it once a second.
-    mutating func look() { words = 0 }
+    mutating func resetCount() { messages = 0 }
 }
 
-extension WorkerConversation.Word {
+extension WorkerProtocol.Message {
     /// The kind of `message`.
     init(_ message: ProcessMessage) {
         switch message {

@@ -3,11 +3,11 @@ import LinuxIO
 import Wire
 
 /// One line that a worker runs for the master, over a connection of the worker's runtime socket that is made for it.
-final class WorkerQuestion {
+final class WorkerRequest {
     /// The answer in place of a worker that does not respond.
-    static let silence = Array("The worker does not answer.\n\n".utf8)
+    static let noAnswer = Array("The worker does not answer.\n\n".utf8)
     /// How long the worker may take for the next piece of its answer.
-    private static let patience = Duration.seconds(10)
+    private static let timeout = Duration.seconds(10)
     /// The longest answer: the worker's own limit, and the sentence that reports it.
     private static let answerBytesMax = RuntimeServer.outputBytesMax + 4096
     private static let readBytes = 65_536
@@ -50,7 +50,7 @@ final class WorkerQuestion {
 
     private func armTimer() {
         if let timer { reactor.cancel(timer) }
-        timer = reactor.setTimer(at: reactor.now.advanced(by: Self.patience)) { [self] in end(with: Self.silence) }
+        timer = reactor.setTimer(at: reactor.now.advanced(by: Self.timeout)) { [self] in end(with: Self.noAnswer) }
     }
 
     /// Reads once per round, since the master has other work.
