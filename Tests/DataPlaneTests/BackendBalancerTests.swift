@@ -55,7 +55,7 @@ struct BalancerBench {
     }
 
     @discardableResult
-    mutating func leave(_ server: Int) -> Grant? { balancer.leave(UInt32(Self.first + server)) }
+    mutating func leave(_ server: Int) -> Grant? { balancer.releasePlace(UInt32(Self.first + server)) }
 
     /// Queues a session; returns its server if it gets one at once.
     mutating func wait(_ session: UInt64, for server: Int? = nil) -> Int? {

@@ -101,8 +101,8 @@ package struct GossipNode {
         }
         nextDeadline = now
         scratch.reserveCapacity(GossipLimits.datagramBytesMax)
-        if forgotten.isSession || forgotten.words > 0 {
-            outputs.append(.alert(.storedFarAhead(isSession: forgotten.isSession, commands: forgotten.words)))
+        if forgotten.isSession || forgotten.commands > 0 {
+            outputs.append(.alert(.storedFarAhead(isSession: forgotten.isSession, commands: forgotten.commands)))
         }
         outputs.append(.persist(.session(session)))
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))

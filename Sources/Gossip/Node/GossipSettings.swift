@@ -59,7 +59,7 @@ package struct GossipMemory: Equatable, Sendable {
     /// Drops values too far ahead of a clock that shows `wall`: a node that kept them could not issue higher ones.
     ///
     /// - Returns: whether the session was dropped, and how many commands were.
-    package mutating func forgetFarAhead(wall: UInt64, rules: SafetyRules = .all) -> (isSession: Bool, words: Int) {
+    package mutating func forgetFarAhead(wall: UInt64, rules: SafetyRules = .all) -> (isSession: Bool, commands: Int) {
         let (horizon, before) = (HybridTime.horizon(wall: wall), administrative.count)
         let isSession = session > horizon.bits && rules.contains(.sessionHorizon)
         if isSession { session = 0 }

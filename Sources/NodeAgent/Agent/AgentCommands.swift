@@ -66,9 +66,10 @@ final class AgentCommands: RuntimeTarget {
     /// The answer to a command that was just spread: which peers have it. It is sent once all live peers have acknowledged the command, or after a timeout.
     private func acknowledgement(_ scope: CommandScope) -> AnswerText {
         guard let runner = gossip.runner else { return AnswerText("") }
-        let acknowledgement = ClusterReceipt(revision: runner.core.revision, isExplicit: scope != .standard, now: reactor.now)
+        let acknowledgement = ClusterAcknowledgement(revision: runner.core.revision, isExplicit: scope != .standard, now: reactor.now)
         return AnswerText(later: { [reactor] answer in
-            let wait = ReceiptWait(acknowledgement, reactor: reactor, peers: { runner.core.receipts(of: acknowledgement.revision) }, answer: answer)
+            let wait = AcknowledgementWait(
+                acknowledgement, reactor: reactor, peers: { runner.core.acknowledgements(of: acknowledgement.revision) }, answer: answer)
             wait.poll()
             return { wait.cancel() }
         })

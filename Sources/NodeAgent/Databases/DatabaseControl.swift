@@ -99,7 +99,7 @@ final class DatabaseControl {
             let name = configuration.backends[backend].name
             let servers = resolvers.resolvedServers { $0.name == discovery.proxy && $1.isDiscovered }
             discoveries[backend] = resolvers.add(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] sentence, isAlarm in
-                log(isAlarm ? .warning : .notice, sentence, backend)
+                writeLog(isAlarm ? .warning : .notice, sentence, backend)
             }
         }
     }
@@ -121,7 +121,7 @@ final class DatabaseControl {
         decide(server.backend)
         guard let found = watches[server.backend]?.replicas(in: findings, of: server.server, now: now) else { return }
         let backend = configuration.backends[server.backend]
-        if let news = found.news { log(news.level, news.text, server.backend) }
+        if let entry = found.logEntry { writeLog(entry.level, entry.text, server.backend) }
         discoveries[server.backend]?.applyList(found.list, by: "\(backend.name)/\(backend.servers[server.server].name)")
     }
 
@@ -145,8 +145,8 @@ final class DatabaseControl {
         let availability = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
         let peers = writerPeers(backend)
         guard let outcome = watches[backend]?.decide(availability, peers: peers, now: reactor.now) else { return }
-        for news in outcome.logEntries {
-            log(news.level, news.text, backend)
+        for entry in outcome.logEntries {
+            writeLog(entry.level, entry.text, backend)
         }
         // A backend may have hundreds of servers, of which a check usually changes one.
         let changed = outcome.fitness.indices.filter { outcome.fitness[$0] != statuses[$0].fitness }
@@ -164,7 +164,7 @@ final class DatabaseControl {
     }
 
     /// Databases and peers can cause these lines, so they are limited per level and proxy.
-    private func log(_ level: LogLevel, _ sentence: String, _ backend: Int) {
+    private func writeLog(_ level: LogLevel, _ sentence: String, _ backend: Int) {
         let name = configuration.backends[backend].name
         log.write(level, "Database \(name): \(sentence).", about: LogSubject(kind: "database \(level.keyword)", about: name), backend: backend)
     }

@@ -41,7 +41,7 @@ final class ProbeSharedState: Sendable {
     private let requirements: [[ProbeRequirementName]]
     private let lastSignOfLife: Atomic<Int64>
     private let stuckThreads = Atomic<Int>(0)
-    private let isLeaving = Atomic<Bool>(false)
+    private let isStopping = Atomic<Bool>(false)
     private let hasStalled = Atomic<Bool>(false)
     private let connections = Atomic<Int>(0)
     /// Wakes the probe's thread to read the answers again.
@@ -81,7 +81,7 @@ final class ProbeSharedState: Sendable {
 
     /// Makes every section fail, because the process ends.
     func setStopping() {
-        isLeaving.store(true, ordering: .relaxed)
+        isStopping.store(true, ordering: .relaxed)
         change.signal()
     }
 
@@ -115,7 +115,7 @@ final class ProbeSharedState: Sendable {
     /// - Parameter ranSince: since when the calling thread has run without a pause. After the whole process was suspended, the control thread does not
     ///   count as stalled: no thread could run.
     func answer(of index: Int, ranSince: Instant, stalledAfter: Duration = stalledAfter, now: Instant) -> ProbeAnswer {
-        if isLeaving.load(ordering: .relaxed) { return ProbeAnswer(isPassing: false, .stopping) }
+        if isStopping.load(ordering: .relaxed) { return ProbeAnswer(isPassing: false, .stopping) }
         let sign = max(ranSince, Instant(nanoseconds: lastSignOfLife.load(ordering: .relaxed)))
         if sign.advanced(by: stalledAfter) < now {
             hasStalled.store(true, ordering: .relaxed)

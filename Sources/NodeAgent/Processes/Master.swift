@@ -264,10 +264,10 @@ final class Master {
             handle.isStarting = false
             carryOut(roster.ready(process))
         case .passOn: if let serving = roster.serving { try? handles[serving.process]?.channel.send(message) }
-        case .leave:
+        case .recordDrain:
             notifier.notify(.stopping, status: "draining")
             releaseSockets()
-            roster.leave()
+            roster.recordDrain()
         case .ignore: break
         case .breach(let cause):
             handle.channel.stopWatching()

@@ -36,7 +36,7 @@ struct WorkerProtocol: Equatable, Sendable {
         /// Pass the message to the serving worker.
         case passOn
         /// Note that the node drains.
-        case leave
+        case recordDrain
         /// Ignore the message.
         case ignore
         /// Kill the worker, for this reason.
@@ -82,7 +82,7 @@ struct WorkerProtocol: Equatable, Sendable {
             progress = .over
             return .passOn
         case (.state, .ready), (.state, .over): return stage == .serving ? .remember : .ignore
-        case (.leaving, .ready), (.leaving, .over): return stage == .serving ? .leave : .ignore
+        case (.leaving, .ready), (.leaving, .over): return stage == .serving ? .recordDrain : .ignore
         case (.alive, _): return .ignore
         case (.sockets, _), (.configuration, _), (.state, _), (.ready, _), (.lastState, _), (.leaving, _), (.foreign, _):
             return .breach("it sent the master an unexpected message")

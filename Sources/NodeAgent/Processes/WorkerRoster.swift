@@ -207,7 +207,7 @@ struct WorkerRoster {
     }
 
     /// Handles the drain of the serving worker: no other worker replaces it.
-    mutating func leave() { isStopping = true }
+    mutating func recordDrain() { isStopping = true }
 
     private mutating func failed(_ reason: StartReason, code: Int32, now: Instant) -> [Effect] {
         switch reason {

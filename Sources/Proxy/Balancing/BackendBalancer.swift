@@ -247,7 +247,7 @@ extension BackendBalancer {
     /// Returns a place at `server`.
     ///
     /// - Returns: the queued session that gets the place.
-    mutating func leave(_ server: UInt32) -> Grant? {
+    mutating func releasePlace(_ server: UInt32) -> Grant? {
         let index = Int(server) - firstServer
         slots[index].sessions -= 1
         if isServing(index), slots[index].hasRoom, let waiter = takeWaiter(for: server) {

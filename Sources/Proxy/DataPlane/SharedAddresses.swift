@@ -106,7 +106,7 @@ extension SharedAddresses {
 
     /// Frees a place, or hands it to the session that has waited longest for one.
     func freePlace(of server: UInt32) {
-        let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.leave(server) }
+        let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.releasePlace(server) }
         if let grant { send(grant) }
     }
 

@@ -116,7 +116,7 @@ package struct DatabaseWatch: Sendable {
 
     /// The replicas in the findings of a check, and a line to log. Call it after `apply` and `decide`. `nil` without a list and for any server but the current
     /// writer.
-    package mutating func replicas(in findings: DatabaseFindings, of server: Int, now: Instant) -> (list: ReplicaList, news: LogEntry?)? {
+    package mutating func replicas(in findings: DatabaseFindings, of server: Int, now: Instant) -> (list: ReplicaList, logEntry: LogEntry?)? {
         guard decision.writer == server, case .seen(let view) = findings, let list = view.replicas, discovery != nil else { return nil }
         return (list, discovery?.apply(list, of: names[server], user: settings.user, now: now))
     }

@@ -152,8 +152,8 @@ package final class HandshakeFinisher {
     }
 
     private func end(_ attempt: Attempt) {
-        guard let place = attempts.firstIndex(where: { $0 === attempt }) else { return }
-        attempts.remove(at: place)
+        guard let index = attempts.firstIndex(where: { $0 === attempt }) else { return }
+        attempts.remove(at: index)
         if let timer = attempt.timer { reactor.cancel(timer) }
         reactor.unwatch(attempt.handshake.file.raw)
         state.serverCells[attempt.handshake.server].pointee.handshakes.leave()

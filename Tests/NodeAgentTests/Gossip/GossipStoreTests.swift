@@ -65,7 +65,7 @@ struct GossipContentTests {
         var read = try #require(GossipMemory(poisoned.bytes(node: node), node: node))
         #expect(read == poisoned)
         let forgotten = read.forgetFarAhead(wall: 1_790_000_000_000)
-        #expect(forgotten.isSession && forgotten.words == 1)
+        #expect(forgotten.isSession && forgotten.commands == 1)
         #expect(read == GossipMemory(session: 0, administrative: [poisoned.administrative[0], poisoned.administrative[2]]))
     }
 

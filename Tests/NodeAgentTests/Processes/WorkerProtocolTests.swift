@@ -38,7 +38,7 @@ struct WorkerProtocolTests {
             #expect(conversation.judge(.state, stage: .serving) == .remember)
         }
         var draining = conversation
-        #expect(draining.judge(.leaving, stage: .serving) == .leave)
+        #expect(draining.judge(.leaving, stage: .serving) == .recordDrain)
         #expect(draining.judge(.state, stage: .serving) == .remember)
         #expect(conversation.judge(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
         #expect(conversation.judge(.lastState, stage: .leaving) == .passOn)
@@ -59,7 +59,7 @@ struct WorkerProtocolTests {
                     let answer = conversation.judge(word, stage: stage)
                     #expect(answer != .keep && answer != .serve, "seed \(seed), step \(step): \(word) of \(stage)")
                     #expect(answer != .remember || word == .state && stage == .serving)
-                    #expect(answer != .leave || word == .leaving && stage == .serving)
+                    #expect(answer != .recordDrain || word == .leaving && stage == .serving)
                     if answer == .passOn { lastStates += 1 }
                     #expect(Self.isBreach(answer) == ![.state, .leaving, .alive].contains(word) || answer == .passOn)
                 }
@@ -78,7 +78,7 @@ struct WorkerProtocolTests {
             switch conversation.judge(word, stage: Self.starting) {
             case .keep: kept.append(word)
             case .serve: kept.append(.ready)
-            case .remember, .passOn, .leave: Issue.record("seed \(seed): \(word) from a worker that does not serve")
+            case .remember, .passOn, .recordDrain: Issue.record("seed \(seed): \(word) from a worker that does not serve")
             case .ignore, .breach: break
             }
         }

@@ -150,7 +150,7 @@ struct WorkerRosterEventTests {
         _ = roster.ended(death, now: Self.now)
         #expect(roster.retryDue() == [.start(.restart(of: death))])
         var stopping = roster
-        stopping.leave()
+        stopping.recordDrain()
         #expect(stopping.isStopping && stopping.retryDue().isEmpty && stopping.reload(isHard: false) == [.reloaded(false)] && stopping.reloads == 0)
         roster.started(101, for: .restart(of: death), now: Self.now)
         #expect(roster.retryDue().isEmpty, "a worker starts")

@@ -152,7 +152,7 @@ struct WorkerRosterTests {
         roster.started(101, for: .reload(isHard: false), now: now)
         switch kind {
         case 0: _ = roster.stop(by: SIGUSR1)
-        case 1: roster.leave()
+        case 1: roster.recordDrain()
         default: #expect(roster.ended(Self.exited(100, 0), now: now).isEmpty)
         }
         #expect(roster.ready(101) == [.signal(SIGINT, to: 101)])

@@ -6,15 +6,15 @@ import Wire
 @testable import NodeAgent
 
 @Suite("A command for the cluster")
-struct ClusterReceiptTests {
+struct ClusterAcknowledgementTests {
     private static let start = Instant(nanoseconds: 7_000_000_000)
 
-    private static func peer(_ name: String, _ state: PeerState = .alive, has: Bool = false) -> PeerReceipt {
-        PeerReceipt(name: name, state: state, isAcknowledged: has)
+    private static func peer(_ name: String, _ state: PeerState = .alive, has: Bool = false) -> PeerAcknowledgement {
+        PeerAcknowledgement(name: name, state: state, isAcknowledged: has)
     }
 
-    private static func answer(_ peers: [PeerReceipt], after milliseconds: Int64) -> String? {
-        ClusterReceipt(revision: 5, now: start).answer(peers, now: start.advanced(by: .milliseconds(milliseconds)))
+    private static func answer(_ peers: [PeerAcknowledgement], after milliseconds: Int64) -> String? {
+        ClusterAcknowledgement(revision: 5, now: start).answer(peers, now: start.advanced(by: .milliseconds(milliseconds)))
     }
 
     @Test("is answered as soon as all live peers have acknowledged it")
@@ -43,9 +43,9 @@ struct ClusterReceiptTests {
 
     @Test("gets an empty answer without 'on cluster' when all peers have it, as in HAProxy")
     func answersNothing() {
-        let receipt = ClusterReceipt(revision: 5, isExplicit: false, now: Self.start)
-        #expect(receipt.answer([Self.peer("b", has: true)], now: Self.start) == "")
-        #expect(receipt.answer([Self.peer("b", .dead)], now: Self.start)?.hasPrefix("Not yet acknowledged by b (dead)") == true)
+        let acknowledgement = ClusterAcknowledgement(revision: 5, isExplicit: false, now: Self.start)
+        #expect(acknowledgement.answer([Self.peer("b", has: true)], now: Self.start) == "")
+        #expect(acknowledgement.answer([Self.peer("b", .dead)], now: Self.start)?.hasPrefix("Not yet acknowledged by b (dead)") == true)
     }
 
     @Test("blocks no other connection while it waits, but delays the next command of its line")
@@ -54,7 +54,7 @@ struct ClusterReceiptTests {
         let target = StubTarget()
         var peers = [Self.peer("b")]
         target.receipt = AnswerText(later: { answer in
-            let wait = ReceiptWait(ClusterReceipt(revision: 5, now: reactor.now), reactor: reactor, peers: { peers }, answer: answer)
+            let wait = AcknowledgementWait(ClusterAcknowledgement(revision: 5, now: reactor.now), reactor: reactor, peers: { peers }, answer: answer)
             wait.poll()
             return { wait.cancel() }
         })
@@ -89,7 +89,8 @@ struct ClusterReceiptTests {
     func isCancelled() throws {
         let reactor = try Reactor()
         var answers = 0
-        let wait = ReceiptWait(ClusterReceipt(revision: 5, now: reactor.now), reactor: reactor, peers: { [Self.peer("b")] }, answer: { _ in answers += 1 })
+        let wait = AcknowledgementWait(
+            ClusterAcknowledgement(revision: 5, now: reactor.now), reactor: reactor, peers: { [Self.peer("b")] }, answer: { _ in answers += 1 })
         wait.poll()
         wait.cancel()
         reactor.setTimer(at: reactor.now.advanced(by: .milliseconds(300))) { reactor.stop() }

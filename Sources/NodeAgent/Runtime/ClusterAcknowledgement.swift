@@ -2,11 +2,11 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// The receipt of a command `on cluster`: waits briefly for the live peers to acknowledge the command, then reports which have and which have not.
-struct ClusterReceipt: Equatable, Sendable {
+/// The acknowledgement of a command `on cluster`: waits briefly for the live peers to acknowledge the command, then reports which have and which have not.
+struct ClusterAcknowledgement: Equatable, Sendable {
     /// How long it waits for a live peer: several round trips and a lost datagram.
     static let timeout = Duration.milliseconds(200)
-    /// The interval at which it checks the receipts.
+    /// The interval at which it checks the acknowledgements.
     static let pause = Duration.milliseconds(5)
 
     /// The revision that carries the command.
@@ -15,7 +15,7 @@ struct ClusterReceipt: Equatable, Sendable {
     /// Whether `on cluster` was written, so that an answer is expected. Otherwise, with `admin-scope`, HAProxy's empty answer means success.
     private let isExplicit: Bool
 
-    /// The receipt of a command that was spread at `now` with `revision`.
+    /// The acknowledgement of a command that was spread at `now` with `revision`.
     init(revision: UInt64, isExplicit: Bool = true, now: Instant) {
         self.revision = revision
         self.isExplicit = isExplicit
@@ -23,7 +23,7 @@ struct ClusterReceipt: Equatable, Sendable {
     }
 
     /// The answer; `nil` while a live peer may still acknowledge.
-    func answer(_ peers: [PeerReceipt], now: Instant) -> String? {
+    func answer(_ peers: [PeerAcknowledgement], now: Instant) -> String? {
         let missing = peers.filter { !$0.isAcknowledged }
         guard now >= deadline || missing.allSatisfy({ $0.state == .dead || $0.state == .left }) else { return nil }
         if missing.isEmpty, !isExplicit { return "" }
@@ -48,24 +48,24 @@ struct ClusterReceipt: Equatable, Sendable {
     }
 }
 
-/// Checks the receipts repeatedly until there is an answer, without blocking the control thread.
-final class ReceiptWait {
-    private let receipt: ClusterReceipt
+/// Checks the acknowledgements repeatedly until there is an answer, without blocking the control thread.
+final class AcknowledgementWait {
+    private let acknowledgement: ClusterAcknowledgement
     private let reactor: Reactor
-    private let peers: () -> [PeerReceipt]
+    private let peers: () -> [PeerAcknowledgement]
     private let answer: (String) -> Void
     private var timer: TimerToken?
 
     /// Calls `answer` once, with the answer.
-    init(_ receipt: ClusterReceipt, reactor: Reactor, peers: @escaping () -> [PeerReceipt], answer: @escaping (String) -> Void) {
-        (self.receipt, self.reactor, self.peers, self.answer) = (receipt, reactor, peers, answer)
+    init(_ acknowledgement: ClusterAcknowledgement, reactor: Reactor, peers: @escaping () -> [PeerAcknowledgement], answer: @escaping (String) -> Void) {
+        (self.acknowledgement, self.reactor, self.peers, self.answer) = (acknowledgement, reactor, peers, answer)
     }
 
     /// Answers now, or schedules the next check.
     func poll() {
         timer = nil
-        if let text = receipt.answer(peers(), now: reactor.now) { return answer(text) }
-        timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterReceipt.pause)) { self.poll() }
+        if let text = acknowledgement.answer(peers(), now: reactor.now) { return answer(text) }
+        timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterAcknowledgement.pause)) { self.poll() }
     }
 
     /// Stops checking: the answer is not needed.

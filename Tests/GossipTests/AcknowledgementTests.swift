@@ -4,7 +4,7 @@ import Testing
 import Wire
 
 @Suite("An operator's command")
-struct ReceiptTests {
+struct AcknowledgementTests {
     private static let servers = (0..<4).map { GossipServer(id: ServerID(UInt64($0)), name: "mysql/read\($0)", proxy: 0) }
 
     private static func said(_ world: GossipWorld) throws -> UInt64 {
@@ -16,8 +16,8 @@ struct ReceiptTests {
         return try #require(revision)
     }
 
-    private static func receipts(_ world: GossipWorld, _ revision: UInt64) -> [Bool] {
-        world.members[0].core?.receipts(of: revision).map(\.isAcknowledged) ?? []
+    private static func acknowledgements(_ world: GossipWorld, _ revision: UInt64) -> [Bool] {
+        world.members[0].core?.acknowledgements(of: revision).map(\.isAcknowledged) ?? []
     }
 
     @Test("is acknowledged by every live peer within 200 ms, and by no peer immediately")
@@ -26,10 +26,10 @@ struct ReceiptTests {
         world.startAll()
         world.run(.seconds(1))
         let revision = try Self.said(world)
-        #expect(Self.receipts(world, revision) == [false, false])
+        #expect(Self.acknowledgements(world, revision) == [false, false])
         world.run(.milliseconds(200))
-        #expect(Self.receipts(world, revision) == [true, true])
-        #expect(world.members[0].core?.receipts(of: revision).map(\.state) == [.alive, .alive])
+        #expect(Self.acknowledgements(world, revision) == [true, true])
+        #expect(world.members[0].core?.acknowledgements(of: revision).map(\.state) == [.alive, .alive])
     }
 
     @Test("is not acknowledged by a peer that is dead, suspect or cut off until the peer is back")
@@ -42,13 +42,13 @@ struct ReceiptTests {
         world.partition([0], [2])
         let revision = try Self.said(world)
         world.run(.milliseconds(200))
-        #expect(Self.receipts(world, revision) == [false, false])
-        #expect(world.members[0].core?.receipts(of: revision).first?.state == .dead)
+        #expect(Self.acknowledgements(world, revision) == [false, false])
+        #expect(world.members[0].core?.acknowledgements(of: revision).first?.state == .dead)
         world.run(.milliseconds(500))
-        #expect(world.members[0].core?.receipts(of: revision).last?.state == .suspect)
+        #expect(world.members[0].core?.acknowledgements(of: revision).last?.state == .suspect)
         world.heal()
         world.start(1)
         world.run(.seconds(2))
-        #expect(Self.receipts(world, revision) == [true, true])
+        #expect(Self.acknowledgements(world, revision) == [true, true])
     }
 }
