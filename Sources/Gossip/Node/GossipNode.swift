@@ -14,7 +14,7 @@ import Wire
 ///     Operating   keys, operators, leases
 package struct GossipNode {
     /// An input this much later than `nextDeadline` means that the node was not scheduled.
-    static let starvedAfter = Duration.milliseconds(50)
+    static let gapMin = Duration.milliseconds(50)
 
     /// The maximum by which a new session's number exceeds the previous one.
     static let sessionStep: UInt64 = 65_536
@@ -229,7 +229,7 @@ extension GossipNode {
 
     /// Time in which this node was not scheduled does not count as any peer's silence.
     private mutating func creditGap(now: Instant) {
-        guard nextDeadline < now, nextDeadline.advanced(by: GossipNode.starvedAfter) < now else { return }
+        guard nextDeadline < now, nextDeadline.advanced(by: GossipNode.gapMin) < now else { return }
         let gap = nextDeadline.duration(to: now)
         nextDeadline = now
         counters.gaps += 1

@@ -18,7 +18,7 @@ extension Agent {
             if after.flags.isSetByOperator != before.flags.isSetByOperator { resolvers.reserve(server, after.flags.isSetByOperator) }
             if after.hasVerdict != before.hasVerdict { probe.serversChanged() }
         case .gossipEvent(let event): gossip.feed(event)
-        case .settled: probe.serversChanged()
+        case .changesEnded: probe.serversChanged()
         }
     }
 

@@ -40,18 +40,18 @@ enum DrainProgram {
     /// Asks until the node drains or refuses. `wait` pauses between two questions and returns whether `deadline` has passed.
     static func run(_ force: DrainForce, ask: (String) -> RuntimeAnswer, isOver deadline: Instant, wait: (Instant) -> Bool) -> Outcome {
         let command = force == .forced ? "drain force" : "drain"
-        var hasAsked = false
+        var hasRequestedDrain = false
         while true {
             switch ask(command) {
             case .text(let text) where text.hasPrefix(DrainText.progressBegins): return .draining(text)
             case .text(let text) where text + "\n" == DrainText.asking:
-                hasAsked = true
+                hasRequestedDrain = true
                 if wait(deadline) { return giveUp("the other nodes have not answered; 'tsukada drain --force' does not ask them", ask) }
             case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text.split(separator: "\n").joined(separator: "; "))
             case .notRunning(let error): return .failed("no node listens on the runtime socket: \(error)")
             case .failed(let error):
                 let errorText = "cannot reach the node: \(error)"
-                return hasAsked ? giveUp(errorText, ask) : .failed(errorText)
+                return hasRequestedDrain ? giveUp(errorText, ask) : .failed(errorText)
             }
         }
     }

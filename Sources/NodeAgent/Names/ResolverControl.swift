@@ -57,12 +57,12 @@ final class ResolverControl {
 
     /// Adds a runner that maintains the addresses of `servers`; `start` starts it.
     ///
-    /// - Parameter tell: receives the runner's sentences, and whether each is an alarm.
+    /// - Parameter report: receives the runner's sentences, and whether each is an alarm.
     @discardableResult
-    func add(_ settings: ResolverSettings, _ servers: [ResolvedServer], _ tell: @escaping (String, Bool) -> Void) -> ResolverRunner {
+    func add(_ settings: ResolverSettings, _ servers: [ResolvedServer], _ report: @escaping (String, Bool) -> Void) -> ResolverRunner {
         var handlers = ResolverRunner.Handlers(
             address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
-            check: { [unowned self] in self.handlers.tryAddress($0, $1.endpoint(port: port(of: $0)), $2) }, log: tell)
+            check: { [unowned self] in self.handlers.tryAddress($0, $1.endpoint(port: port(of: $0)), $2) }, log: report)
         handlers.priority = { [servers = self.servers] in servers.apply(.setPriority($1), to: $0) }
         handlers.weight = { [unowned self] server, weight in
             let weight = weight ?? configuration.backends[server.backend].servers[server.server].weight

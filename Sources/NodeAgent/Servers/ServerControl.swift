@@ -16,7 +16,7 @@ final class ServerControl {
         /// An event for the gossip's core.
         case gossipEvent(GossipEvent)
         /// A group of changes to a backend is complete.
-        case settled
+        case changesEnded
     }
 
     /// Every server's present state.
@@ -90,7 +90,7 @@ final class ServerControl {
     /// Ends a group of changes: the log and the load balancer may now learn the state of the backend.
     func endChanges(_ backend: Int) {
         for effect in registry.updateBackend(backend, now: now()) { carryOut(.effect(effect, about: registry.backends[backend].name)) }
-        carryOut(.settled)
+        carryOut(.changesEnded)
     }
 
     /// Applies the registry's timed changes. Call it each second.

@@ -46,17 +46,17 @@ package struct DatabaseQuestions: Equatable, Sendable {
     ///
     /// - Parameter end: the first question to leave out, together with all later ones; `nil` for none.
     package func statements(for dialect: DatabaseDialect, before end: DatabaseQuestion? = nil) -> [String] {
-        asked.prefix { $0 != end }.flatMap { statements(of: $0, for: dialect) }
+        orderedQuestions.prefix { $0 != end }.flatMap { statements(of: $0, for: dialect) }
     }
 
     /// The question that the statement with this index belongs to.
     func question(at statement: Int, for dialect: DatabaseDialect) -> DatabaseQuestion? {
-        let places = asked.flatMap { question in statements(of: question, for: dialect).map { _ in question } }
+        let places = orderedQuestions.flatMap { question in statements(of: question, for: dialect).map { _ in question } }
         return places.indices.contains(statement) ? places[statement] : nil
     }
 
     /// The questions of this section, in order.
-    private var asked: [DatabaseQuestion] {
+    private var orderedQuestions: [DatabaseQuestion] {
         // The state of a primary depends only on the first two, so they come before questions that may hang.
         let order: [DatabaseQuestion] = settings.role == .primary ? [.variables, .query, .replicaStatus, .heartbeat, .replicas] : DatabaseQuestion.allCases
         return order.filter { question in
@@ -102,7 +102,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
     package func view(_ answers: [MySQLAnswer], for dialect: DatabaseDialect, missing failure: DatabaseProblem? = nil) -> DatabaseView {
         var left = answers[...]
         var view = DatabaseView(version: "", isReadOnly: true)
-        for question in asked {
+        for question in orderedQuestions {
             let count = statements(of: question, for: dialect).count
             let problems = left.prefix(count).compactMap { answer -> DatabaseProblem? in
                 if case .refused(let error) = answer { DatabaseProblem(code: Int(error.code), statement: error.message) } else { nil }

@@ -52,7 +52,7 @@ struct DatabaseControlTests {
             case .changed(let server, let before, let after) where before.fitness.isFit != after.fitness.isFit:
                 steps.append("\(server.server) \(after.fitness.isFit ? "in" : "out")")
                 #expect(control.isDeciding(0))
-            case .settled: steps.append("settled")
+            case .changesEnded: steps.append("settled")
             case .effect, .changed, .gossipEvent: break
             }
         }

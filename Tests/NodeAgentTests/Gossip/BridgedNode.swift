@@ -52,7 +52,7 @@ final class BridgedNode {
         case .effect(.pauseChecks(let server), _): paused.insert(server)
         case .effect(.resumeChecks(let server), _): paused.remove(server)
         case .gossipEvent(let news): world.local(index, news)
-        case .effect, .changed, .settled: break
+        case .effect, .changed, .changesEnded: break
         }
     }
 

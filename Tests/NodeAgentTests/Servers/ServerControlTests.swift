@@ -27,7 +27,7 @@ struct ServerControlTests {
             case .effect(let effect, _): outputs.append("\(effect)".prefix { $0 != "(" }.description)
             case .changed(_, let before, let after): outputs.append("\(before.isRunning) -> \(after.isRunning)")
             case .gossipEvent: outputs.append("news")
-            case .settled: outputs.append("settled")
+            case .changesEnded: outputs.append("settled")
             }
         }
         control.checkFinished(CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .noResponse), of: server)
