@@ -158,7 +158,7 @@ struct ConfigurationErrorTests {
     func byteOrderMark() {
         #expect(Configuration.read("\u{feff}global\n maxconn 1\n").diagnostics.isEmpty)
         let twice = Configuration.read("\u{feff}\u{feff}global\n maxconn 1\n")
-        #expect(twice.diagnostics.first?.problem == .outsideSection("\u{feff}global", sections: ConfigurationSections.names, suggestion: "global"))
+        #expect(twice.diagnostics.first?.problem == .outsideSection("\u{feff}global", sections: ConfigurationSections.all.names, suggestion: "global"))
     }
 
     @Test("is a file larger than the limit")

@@ -25,7 +25,7 @@ struct ConfigurationKeywordTests {
         var place: any KeywordPlace.Type = GlobalSection.self
         for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/every-keyword.cfg") {
             var words = try lexer.read(Array(line.utf8)[...]).words
-            if let first = words.first, let section = ConfigurationSections.section(named: first) {
+            if let first = words.first, let section = ConfigurationSections.all.section(named: first) {
                 place = section
                 continue
             }
@@ -64,7 +64,7 @@ struct ConfigurationKeywordTests {
         for line in lines where !line.isEmpty && !line.hasPrefix("#") {
             let cut = line.split(separator: " ", maxSplits: 1).map(String.init)
             let place = try #require(Configuration.place(cut[0]))
-            if ConfigurationSections.section(named: cut[0]) == nil {
+            if ConfigurationSections.all.section(named: cut[0]) == nil {
                 #expect(place.takes(cut[1]) || place.problem(withForeign: cut[1]) != nil, "\(line)")
                 continue
             }

@@ -16,15 +16,14 @@ struct ConfigurationManualTests {
         return try #require(Configuration.place(title)).entries
     }
 
-    /// The expected lines of a table.
-    static func render(_ title: String) throws -> [String] {
-        let isProxies = title == "proxies"
-        var lines = isProxies ? ["| keyword | arguments | sections | meaning |", "|--|--|--|--|"] : ["| keyword | arguments | meaning |", "|--|--|--|"]
-        for keyword in try keywords(of: title) {
+    /// The expected lines of a table with `keywords`. `showsSections` adds the column with the proxies' sections.
+    static func table(of keywords: [any KeywordEntry], showsSections: Bool) -> [String] {
+        var lines = showsSections ? ["| keyword | arguments | sections | meaning |", "|--|--|--|--|"] : ["| keyword | arguments | meaning |", "|--|--|--|"]
+        for keyword in keywords {
             let bars = keyword.arguments.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
             let prefix = keyword.inversion == .no ? "[no] " : ""
             var cells = ["`\(prefix)\(keyword.name)`", bars.isEmpty ? "" : "`\(bars)`"]
-            if isProxies {
+            if showsSections {
                 let letters = [("defaults", "D"), ("frontend", "F"), ("listen", "L"), ("backend", "B")]
                 cells.append(letters.filter { keyword.places.contains($0.0) }.map(\.1).joined(separator: " "))
             }
@@ -39,7 +38,7 @@ struct ConfigurationManualTests {
         let lines = try Configuration.lines(ofPackageFile: Self.path)
         let start = try #require(lines.firstIndex(of: "<!-- keywords \(title) -->"), "no table \(title)")
         let end = try #require(lines[start...].firstIndex(of: "<!-- end -->"))
-        let expected = try Self.render(title)
+        let expected = Self.table(of: try Self.keywords(of: title), showsSections: title == "proxies")
         #expect(Array(lines[(start + 1)..<end]) == expected, "write:\n\(expected.joined(separator: "\n"))")
     }
 

@@ -6,7 +6,7 @@ import Testing
 /// Helpers of the configuration's tests.
 enum Configuration {
     /// Every place that has keywords.
-    static let places: [any KeywordPlace.Type] = ConfigurationSections.all + ConfigurationSections.linesWithOptions
+    static let places: [any KeywordPlace.Type] = ConfigurationSections.all.types + ConfigurationSections.linesWithOptions
 
     /// The place `name`.
     static func place(_ name: String) -> (any KeywordPlace.Type)? { places.first { $0.name == name } }

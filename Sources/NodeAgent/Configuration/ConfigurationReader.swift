@@ -7,19 +7,26 @@ struct ConfigurationReader {
     static let fileBytesMax = 16 * 1_024 * 1_024
 
     private let environment: [String: String]
+    private let sections: ConfigurationSections
 
-    /// Creates a reader whose files see `environment` and HAProxy's variables. `localPeer` is the name given with `-L`, or the host's.
-    init(environment: [String: String], localPeer: String = "localhost") {
+    /// Creates a reader of `sections` whose files see `environment` and HAProxy's variables. `localPeer` is the name given with `-L`, or the host's.
+    init(environment: [String: String], localPeer: String = "localhost", sections: ConfigurationSections = .all) {
+        self.sections = sections
         let branch = ConfigurationCondition.version.prefix(2).map(String.init).joined(separator: ".")
         self.environment = environment.merging(["HAPROXY_BRANCH": branch, "HAPROXY_LOCALPEER": localPeer]) { $1 }
     }
 
-    /// Parses `files` as if they were one file.
+    /// Parses and checks `files` as if they were one file.
     func read(files: [(name: String, bytes: [UInt8])]) -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
+        ConfigurationChecks(draft(of: files)).combine()
+    }
+
+    /// Parses `files`, without the checks that need all sections.
+    func draft(of files: [(name: String, bytes: [UInt8])]) -> ConfigurationDraft {
         let names = files.map(\.name).joined(separator: ";")
-        var pass = ConfigurationPass(environment: environment.merging(["HAPROXY_CFGFILES": names]) { $1 })
+        var pass = ConfigurationPass(environment: environment.merging(["HAPROXY_CFGFILES": names]) { $1 }, sections: sections)
         for file in files { pass.read(file: file.name, bytes: file.bytes) }
-        return ConfigurationChecks(pass.draft).combine()
+        return pass.draft
     }
 }
 
@@ -36,12 +43,16 @@ private struct ConfigurationPass {
 
     private(set) var draft = ConfigurationDraft()
     private let lexer: ConfigurationLexer
+    private let sections: ConfigurationSections
     private var blocks = ConfigurationBlocks()
     private var place = Place.nowhere
     /// The name of the open section in messages: "listen mysql".
     private var title: String?
 
-    init(environment: [String: String]) { lexer = ConfigurationLexer(environment: environment) }
+    init(environment: [String: String], sections: ConfigurationSections) {
+        lexer = ConfigurationLexer(environment: environment)
+        self.sections = sections
+    }
 
     /// Parses one file, which must begin with a section.
     mutating func read(file: String, bytes: [UInt8]) {
@@ -125,7 +136,7 @@ private struct ConfigurationPass {
         }
         let word = line.peek ?? ""
         if line.prefix == .nothing {
-            if let kind = ConfigurationSections.section(named: word) { return try open(kind, &line) }
+            if let kind = sections.section(named: word) { return try open(kind, &line) }
             if let problem = ConfigurationSections.problem(withForeign: word) {
                 try beginSection(line.words.prefix(2).joined(separator: " "))
                 throw problem
@@ -133,14 +144,14 @@ private struct ConfigurationPass {
         }
         switch place {
         case .nowhere:
-            let suggestion = Spelling.nearest(to: word, among: ConfigurationSections.names)
-            throw .outsideSection(word, sections: ConfigurationSections.names, suggestion: suggestion)
+            let suggestion = Spelling.nearest(to: word, among: sections.names)
+            throw .outsideSection(word, sections: sections.names, suggestion: suggestion)
         case .skipped: return
         case .section(var section):
             // Remove the section from `place` while it changes, so that its lists are not copied.
             place = .nowhere
             defer { place = .section(section) }
-            try section.read(&line)
+            try section.read(&line, among: sections)
         }
     }
 

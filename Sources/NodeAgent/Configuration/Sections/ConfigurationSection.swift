@@ -48,10 +48,10 @@ extension ConfigurationSection {
 
     func finish(in configuration: inout ConfigurationDraft) { configuration.sections.append(self) }
 
-    /// Parses a line of the section. A leading `no` or `default` has been taken already.
-    mutating func read(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+    /// Parses a line of the section. A leading `no` or `default` has been taken already. Advice on an unknown keyword comes from `sections`.
+    mutating func read(_ line: inout ConfigurationLine, among sections: ConfigurationSections = .all) throws(ConfigurationProblem) {
         let (one, two) = line.firstWords
-        guard let keyword = Self.keywords[two] ?? Self.keywords[one] else { return try refuse(Self.problem(withKeyword: one, two), of: &line) }
+        guard let keyword = Self.keywords[two] ?? Self.keywords[one] else { return try refuse(Self.problem(withKeyword: one, two, among: sections), of: &line) }
         line.keyword = keyword.name
         line.shape = keyword.arguments
         line.next += keyword.name.contains(" ") ? 2 : 1
@@ -69,11 +69,11 @@ extension ConfigurationSection {
     }
 
     /// The problem of a line that begins with the word `one`, or the words `two`, and is not one of the section's.
-    private static func problem(withKeyword one: String, _ two: String) -> ConfigurationProblem {
+    private static func problem(withKeyword one: String, _ two: String, among sections: ConfigurationSections) -> ConfigurationProblem {
         if let problem = problem(withForeign: two) ?? problem(withForeign: one) { return problem }
         for keyword in [two, one] {
-            let sections = ConfigurationSections.places(of: keyword, among: ConfigurationSections.all)
-            if !sections.names.isEmpty { return problem(withMisplaced: keyword, of: sections) }
+            let places = ConfigurationSections.places(of: keyword, among: sections.types)
+            if !places.names.isEmpty { return problem(withMisplaced: keyword, of: places) }
             let lines = ConfigurationSections.places(of: keyword, among: ConfigurationSections.linesWithOptions)
             if !lines.names.isEmpty, keyword == two { return .misplaced(keyword, places: lines.text("line")) }
         }
@@ -85,7 +85,7 @@ extension ConfigurationSection {
         }
         let end = hidesJoinedValues ? one.firstIndex { "=:".contains($0) } : nil
         let name = String(one[..<(end ?? one.endIndex)])
-        let suggestion = Spelling.nearest(to: name, among: keywords.firstWords + ConfigurationSections.names)
+        let suggestion = Spelling.nearest(to: name, among: keywords.firstWords + sections.names)
         return .unknownKeyword(end.map { "\(name)\(one[$0])..." } ?? one, suggestion: suggestion)
     }
 }

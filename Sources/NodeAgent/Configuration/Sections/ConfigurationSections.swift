@@ -1,10 +1,20 @@
-/// The lists of all sections.
-enum ConfigurationSections {
+/// The sections that a reader accepts, and what HAProxy has in addition.
+struct ConfigurationSections: Sendable {
     /// The sections that tsukada supports.
-    static let all: [any ConfigurationSection.Type] = [
+    static let all = ConfigurationSections([
         GlobalSection.self, DefaultsSection.self, ListenSection.self, FrontendSection.self, BackendSection.self, ResolversSection.self, ProbeSection.self,
         GossipSection.self, DatabaseSection.self,
-    ]
+    ])
+
+    /// The sections, in the order of messages.
+    let types: [any ConfigurationSection.Type]
+
+    init(_ types: [any ConfigurationSection.Type]) { self.types = types }
+
+    var names: [String] { types.map { $0.name } }
+
+    /// The section whose first line begins with `name`; `nil` if there is none.
+    func section(named name: String) -> (any ConfigurationSection.Type)? { types.first { $0.name == name } }
 
     /// The lines whose options are keywords.
     static let linesWithOptions: [any KeywordPlace.Type] = [BindOptions.self, ServerOptions.self, StatsSocketOptions.self]
@@ -15,11 +25,6 @@ enum ConfigurationSections {
             .harmless(advice: "keep HAProxy for what needs it"),
             "acme;cache;crt-store;fcgi-app;healthcheck;http-errors;log-forward;log-profile;mailers;peers;program;ring;traces;userlist")
     ]
-
-    static let names = all.map { $0.name }
-
-    /// The section whose first line begins with `name`; `nil` if there is none.
-    static func section(named name: String) -> (any ConfigurationSection.Type)? { all.first { $0.name == name } }
 
     /// The problem of a line that begins HAProxy's section `name`; `nil` if HAProxy has no such section.
     static func problem(withForeign name: String) -> ConfigurationProblem? {
