@@ -2,44 +2,8 @@ import Proxy
 import Testing
 import Wire
 
-/// A protocol of no product: two lines "PONG" are a pass, "BUSY" is a refusal. Every line may take 20 ms.
-private struct PingCheck: Check {
-    var progress: CheckProgress
-    let closing = CheckClosing.reset
-    private(set) var rounds = 0
-    private var line: [UInt8] = []
-
-    init(_ limits: CheckLimits, now: Instant) { progress = CheckProgress(limits, now: now) }
-
-    mutating func connected(now: Instant) -> [CheckOutput] { progress.connected(now: now) ? ask(now) : [] }
-
-    mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] {
-        var outputs: [CheckOutput] = []
-        for byte in bytes {
-            line.append(byte)
-            guard byte == UInt8(ascii: "\n") else { continue }
-            outputs += take(String(decoding: line, as: UTF8.self), now)
-            line = []
-        }
-        return outputs
-    }
-
-    mutating func ended(now: Instant) -> [CheckOutput] { progress.finish(.layer7InvalidResponse, now: now) }
-
-    private mutating func ask(_ now: Instant) -> [CheckOutput] {
-        progress.deadline = now.advanced(by: .milliseconds(20))
-        return [.send(Array("PING\n".utf8))]
-    }
-
-    private mutating func take(_ line: String, _ now: Instant) -> [CheckOutput] {
-        guard line == "PONG\n" else { return progress.finish(.layer7WrongStatus, code: 1129, info: "BUSY", refusal: .full, now: now) }
-        rounds += 1
-        return rounds == 2 ? progress.finish(.layer7OK, info: "pinged", now: now) : ask(now)
-    }
-}
-
-@Suite("The check runner, with an unknown kind of check")
-struct AnyCheckTests {
+@Suite("The check runner, with a check that only tests have")
+struct SampleCheckTests {
     private let place = ServerReference(backend: 0, server: 0)
 
     @Test("runs a check of any protocol: its bytes, its verdict, its way of closing, and its state at the end")
@@ -53,9 +17,7 @@ struct AnyCheckTests {
             busy.close()
         }
         var rounds: [Int] = []
-        bench.start(at: stub.address) { limits in
-            CheckPlan(begin: { PingCheck(limits, now: $0) }, ended: { (check: PingCheck) in rounds.append(check.rounds) })
-        }
+        bench.start(at: stub.address) { limits in CheckPlan(sampleWithin: limits) { rounds.append($0) } }
         bench.run { bench.results.count == 1 && !stub.ends.isEmpty }
         #expect(bench.results.map(\.status) == [.layer7OK] && bench.results.map(\.info) == ["pinged"])
         #expect(String(decoding: stub.received.joined(), as: UTF8.self).hasPrefix("PING\n") && stub.ends == ["RST"])
@@ -65,12 +27,32 @@ struct AnyCheckTests {
         #expect(rounds == [2, 0])
     }
 
+    @Test(
+        "fails a server that answers something else, or too much without a line feed",
+        arguments: ["PANG\n", String(repeating: "x", count: SampleCheck.lineBytesMax + 1)])
+    func invalidAnswer(answer: String) throws {
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.greeting(Array(answer.utf8), reply: nil), on: bench.reactor)
+        defer { stub.close() }
+        bench.start(at: stub.address) { limits in CheckPlan(sampleWithin: limits) }
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.map(\.status) == [.layer7InvalidResponse])
+    }
+
+    @Test("fails a server that refuses the connect")
+    func refused() throws {
+        let bench = try CheckBench()
+        bench.start(at: TestServer.refusing()) { limits in CheckPlan(sampleWithin: limits) }
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.map(\.status) == [.layer4ConnectionProblem])
+    }
+
     @Test("follows a check that moves its deadline forward")
     func ownDeadline() throws {
         let bench = try CheckBench()
         let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
-        bench.start(at: stub.address) { limits in CheckPlan { PingCheck(limits, now: $0) } }
+        bench.start(at: stub.address) { limits in CheckPlan(sampleWithin: limits) }
         bench.run { bench.results.count == 1 }
         #expect(bench.results.map(\.status) == [.layer7Timeout])
     }
