@@ -106,7 +106,7 @@ struct TidyTests {
     }
 
     private func rootDocuments() -> [SourceTree.File] {
-        ["README.md", "README.ja.md", "CONTRIBUTING.md", "CHANGELOG.md"].compactMap { name in
+        ["README.md", "README.ja.md", "CONTRIBUTING.md", "HACKING.md", "CHANGELOG.md"].compactMap { name in
             guard let text = try? String(contentsOf: SourceTree.root.appendingPathComponent(name), encoding: .utf8) else {
                 Issue.record("\(name) is missing")
                 return nil
