@@ -57,6 +57,12 @@ struct SampleKeywordTests {
         #expect(diagnostics.map(\.location.line) == [2, 3])
     }
 
+    @Test("have names that do not begin another section's lines, because a section's name ends the section before it")
+    func namesAreDistinct() {
+        let words = ConfigurationSections.withSample.types.flatMap { $0.firstWords }
+        for name in ConfigurationSections.withSample.names { #expect(!words.contains(name), "\(name)") }
+    }
+
     @Test("have rows in the form of the manual")
     func hasManualRows() {
         #expect(
