@@ -43,6 +43,7 @@ struct SampleKeywordTests {
             ("sample\n patiense 1s\n", "ALERT t.cfg:2: unknown keyword 'patiense' in section 'sample'; did you mean 'patience'?"),
             ("sample\n nbthread 2\n", "ALERT t.cfg:2: misplaced keyword 'nbthread' in section 'sample'; move it to a section 'global'"),
             ("sample\n slowstart\n", "ALERT t.cfg:2: misplaced keyword 'slowstart' in section 'sample'; move it to a line 'server'"),
+            ("sample\n slowstart 2s\n", "ALERT t.cfg:2: unknown keyword 'slowstart' in section 'sample'; docs/CONFIGURATION.md lists all keywords"),
             ("global\n patience 1s\n", "ALERT t.cfg:2: misplaced keyword 'patience' in section 'global'; move it to a section 'sample'"),
             ("sampel\n", "ALERT t.cfg:1: 'sampel' before the first section; did you mean 'sample'?"),
             ("sample x\n", "ALERT t.cfg:1: unexpected 'x' after 'sample' in section 'sample x'; write 'sample' alone"),
@@ -51,7 +52,7 @@ struct SampleKeywordTests {
         #expect(problems(text) == [problem])
     }
 
-    @Test("do not exist for a reader that they are not registered with")
+    @Test("are unknown to a reader whose list does not have them")
     func isUnknownElsewhere() {
         let (_, diagnostics) = Configuration.read("global\nsample\n patience 1s\n")
         #expect(diagnostics.map(\.location.line) == [2, 3])
