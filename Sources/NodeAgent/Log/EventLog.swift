@@ -29,8 +29,9 @@ extension EventLog {
 }
 
 extension LogSubject {
-    /// The subject of a resolver's sentence: the name at its beginning.
+    /// The subject of a resolver's sentence: the name that it quotes first, otherwise its first word.
     init(resolver: String, _ sentence: String) {
-        self.init(kind: "resolver \(resolver)", about: String(sentence.prefix { $0 != " " }))
+        let parts = sentence.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false)
+        self.init(kind: "resolver \(resolver)", about: parts.count == 3 ? String(parts[1]) : String(sentence.prefix { $0 != " " }))
     }
 }
