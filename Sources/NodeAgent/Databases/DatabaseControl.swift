@@ -98,7 +98,7 @@ final class DatabaseControl {
             guard let discovery = watch?.settings.discovery else { continue }
             let name = configuration.backends[backend].name
             let servers = resolvers.resolvedServers { $0.name == discovery.proxy && $1.isDiscovered }
-            discoveries[backend] = resolvers.add(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] sentence, isAlarm in
+            discoveries[backend] = resolvers.add(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] sentence, _, isAlarm in
                 writeLog(isAlarm ? .warning : .notice, sentence, backend)
             }
         }

@@ -27,11 +27,3 @@ extension EventLog {
         write(level, "Gossip \(name): \(sentence).", about: subject, backend: nil)
     }
 }
-
-extension LogSubject {
-    /// The subject of a resolver's sentence: the name that it quotes first, otherwise its first word.
-    init(resolver: String, _ sentence: String) {
-        let parts = sentence.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false)
-        self.init(kind: "resolver \(resolver)", about: parts.count == 3 ? String(parts[1]) : String(sentence.prefix { $0 != " " }))
-    }
-}

@@ -125,8 +125,8 @@ package enum ResolverOutput: Equatable, Sendable {
     case propose(ServerReference, ResolvedAddress)
     /// Remove the server's address.
     case lost(ServerReference, AddressLoss)
-    /// Warn the operator: a sentence without a final dot.
-    case alarm(String)
-    /// Report that an alarm is over: a sentence without a final dot.
-    case notice(String)
+    /// Warn the operator about a name: a sentence without a final dot.
+    case alarm(String, about: DNSName)
+    /// Report that an alarm about a name is over: a sentence without a final dot.
+    case notice(String, about: DNSName)
 }

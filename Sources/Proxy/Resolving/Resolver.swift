@@ -345,7 +345,8 @@ extension Resolver {
         reportTruncation(index, answers.compactMap(\.truncatedTotal).max())
         assign(index, settled: nil, by: first.nameserver)
         assignServices(of: index, by: first.nameserver)
-        if names[index].reportedFailure != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
+        let name = names[index].name
+        if names[index].reportedFailure != nil { outputs.append(.notice("'\(name)' resolves again", about: name)) }
         names[index].reportedFailure = nil
         names[index].failedRounds = 0
         let kept = answers.map(\.timeToLive).min() ?? .zero
@@ -369,7 +370,8 @@ extension Resolver {
         let isReportable = failure == .noSuchName || failure == .noAddress || names[index].failedRounds >= 2
         if isReportable, names[index].reportedFailure != failure {
             names[index].reportedFailure = failure
-            outputs.append(.alarm(sentence(for: failure, of: names[index].name, nameserver)))
+            let name = names[index].name
+            outputs.append(.alarm(sentence(for: failure, of: name, nameserver), about: name))
         }
         if let (hold, loss) = hold(failure), names[index].lastValid.advanced(by: hold) <= now {
             names[index].book.removeAll()

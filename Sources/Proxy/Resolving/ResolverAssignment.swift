@@ -182,9 +182,11 @@ extension Resolver {
         let limit = DNSAnswer.recordsKeptMax
         if let total {
             outputs.append(
-                .alarm("'\(name)' has \(total) \(records), but only \(limit) of an answer are used; those in use are kept until it has \(limit) or fewer"))
+                .alarm(
+                    "'\(name)' has \(total) \(records), but only \(limit) of an answer are used; those in use are kept until it has \(limit) or fewer",
+                    about: name))
         } else {
-            outputs.append(.notice("'\(name)' has at most \(limit) \(records) again"))
+            outputs.append(.notice("'\(name)' has at most \(limit) \(records) again", about: name))
         }
     }
 
@@ -198,10 +200,12 @@ extension Resolver {
             guard reported != count else { return }
             names[index].excess[backend] = count
             outputs.append(
-                .alarm("'\(name)' has \(count) addresses for the \(slots.count) servers of \(location); raise the number there to \(count) or more"))
+                .alarm(
+                    "'\(name)' has \(count) addresses for the \(slots.count) servers of \(location); raise the number there to \(count) or more",
+                    about: name))
         } else if reported != nil {
             names[index].excess[backend] = nil
-            outputs.append(.notice("the \(slots.count) servers of \(location) are enough again for '\(name)'"))
+            outputs.append(.notice("the \(slots.count) servers of \(location) are enough again for '\(name)'", about: name))
         }
     }
 }
@@ -297,7 +301,8 @@ extension Resolver {
         guard !names[index].hasAnswer, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
         if !names[index].memory.isUsed {
             names[index].memory.isUsed = true
-            outputs.append(.alarm("'\(names[index].name)' gets no answer; trying its remembered addresses (\(entries.count))"))
+            let name = names[index].name
+            outputs.append(.alarm("'\(name)' gets no answer; trying its remembered addresses (\(entries.count))", about: name))
         }
         for family in [AddressFamily.v4, .v6] where !names[index].isService {
             names[index].book.merge(family, with: entries.map(\.address.host).filter { $0.family == family }, now: now)

@@ -16,12 +16,12 @@ package final class ResolverRunner {
         /// Sets the weight of the server's service record, 1 to 256; `nil` for the configured weight.
         package var weight: (ServerReference, Int?) -> Void = { _, _ in }
         /// Logs a sentence for the operator, and whether it is a problem.
-        package var log: (_ sentence: String, _ isAlarm: Bool) -> Void
+        package var log: (_ sentence: String, _ name: DNSName, _ isAlarm: Bool) -> Void
 
         /// Creates handlers. Priority and weight are ignored by default.
         package init(
             address: @escaping (ServerReference, ResolvedAddress, String) -> Void, lost: @escaping (ServerReference, AddressLoss) -> Void,
-            check: @escaping (ServerReference, ResolvedAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (String, Bool) -> Void
+            check: @escaping (ServerReference, ResolvedAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (String, DNSName, Bool) -> Void
         ) {
             self.address = address
             self.lost = lost
@@ -135,8 +135,8 @@ package final class ResolverRunner {
         case .priority(let server, let priority): handlers.priority(server, priority)
         case .weight(let server, let weight): handlers.weight(server, weight)
         case .lost(let server, let loss): handlers.lost(server, loss)
-        case .alarm(let sentence): handlers.log(sentence, true)
-        case .notice(let sentence): handlers.log(sentence, false)
+        case .alarm(let sentence, let name): handlers.log(sentence, name, true)
+        case .notice(let sentence, let name): handlers.log(sentence, name, false)
         }
     }
 }

@@ -26,17 +26,6 @@ struct LogLimiterTests {
         return written
     }
 
-    @Test(
-        "are limited for each name that a resolver cannot resolve, wherever the sentence quotes it",
-        arguments: [
-            "'db.internal' resolves again", "no answer for 'db.internal' within 1s", "10.0.0.2:53 refuses to resolve 'db.internal'",
-            "the 8 servers of haproxy.cfg:20 are enough again for 'db.internal'",
-        ])
-    func resolverSubject(sentence: String) {
-        #expect(LogSubject(resolver: "awsvpc", sentence) == LogSubject(kind: "resolver awsvpc", about: "db.internal"))
-        #expect(LogSubject(resolver: "awsvpc", "10.0.0.2:53 is silent").about == "10.0.0.2:53")
-    }
-
     @Test("are written ten at once, then one every six seconds, and every omitted one is counted")
     func rate() {
         var limiter = Limiter()

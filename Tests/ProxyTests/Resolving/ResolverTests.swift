@@ -228,6 +228,7 @@ struct IllNameserverTests {
         world.behaviours = [.answers([one, six])]
         world.run(.seconds(10))
         #expect(world.alarms.count == 2)
+        #expect(world.alarmedNames.map(\.description) == ["db", "db"], "each name has a log limit")
         #expect(world.takeEvents().count == 2)
     }
 

@@ -52,6 +52,8 @@ struct ResolverWorld {
     /// The resolver's outputs about servers, "0/1 = 10.0.0.1 by r/n1", in order.
     private(set) var events: [String] = []
     private(set) var alarms: [String] = []
+    /// The name that each of `alarms` is about.
+    private(set) var alarmedNames: [DNSName] = []
     private(set) var addresses: [ServerReference: IPAddress] = [:]
     /// The same addresses with the ports of services.
     private(set) var places: [ServerReference: ResolvedAddress] = [:]
@@ -148,8 +150,9 @@ struct ResolverWorld {
             case .lost(let server, let loss):
                 (addresses[server], places[server]) = (nil, nil)
                 events.append("\(server.backend)/\(server.server) lost: \(loss.description)")
-            case .alarm(let text), .notice(let text):
+            case .alarm(let text, let name), .notice(let text, let name):
                 alarms.append(text)
+                alarmedNames.append(name)
             }
         }
     }
