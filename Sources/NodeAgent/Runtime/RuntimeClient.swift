@@ -20,7 +20,7 @@ struct RuntimeClient {
     let path: String
     /// The time limit for the whole exchange.
     var timeout = Duration.seconds(10)
-    /// The time after which `tell` gives the user the reason for the wait.
+    /// The time after which `report` gives the user the reason for the wait.
     var quietMax = Duration.seconds(1)
     /// Writes a line to the user.
     var report: (String) -> Void = { Terminal.report(.notice, $0) }

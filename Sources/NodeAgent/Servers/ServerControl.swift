@@ -9,7 +9,7 @@ final class ServerControl {
     enum Output {
         /// An effect of the registry.
         ///
-        /// - Parameter subject: the server or backend that the event was about.
+        /// - Parameter about: the server or backend that the event was about.
         case effect(ServerRegistry.Effect, about: String)
         /// A server has changed, and the effects of the change have been carried out.
         case changed(ServerReference, from: ServerStatus, to: ServerStatus)

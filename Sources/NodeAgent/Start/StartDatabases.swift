@@ -17,7 +17,7 @@ struct StartDatabases {
     /// Opens the sections for a process that replaces a dead one. An unusable file (for example one being edited) must not prevent service: the section's
     /// servers are checked as without a section, and keep their state.
     ///
-    /// - Parameter tell: receives the error of each section.
+    /// - Parameter report: receives the error of each section.
     func openForRestart(_ backends: [Backend], report: (String) -> Void) -> [DatabaseAccess?] {
         backends.map { backend in
             do throws(StartError) {

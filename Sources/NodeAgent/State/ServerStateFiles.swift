@@ -11,7 +11,7 @@ struct ServerStateFiles {
     /// By file name as configured.
     private var contents: [String: [UInt8]] = [:]
 
-    /// Reads the files that `backends` name; `tell` gets a sentence for each unusable one.
+    /// Reads the files that `backends` name; `report` gets a sentence for each unusable one.
     init(_ global: GlobalSettings, _ backends: [Backend], report: @escaping (DiagnosticSeverity, String) -> Void) {
         (self.global, self.report) = (global, report)
         var seen: Set<String> = []

@@ -21,7 +21,7 @@ enum Terminal {
         writeError("\(label)\(padding)(\(getpid())) : \(text.shown)\n", level, timeout)
     }
 
-    /// The text of the first alert in lines that `tell` has written; the first line if there is no alert.
+    /// The text of the first alert in lines that `report` has written; the first line if there is no alert.
     static func firstAlert(in text: String) -> String {
         let lines = text.split(separator: "\n").map(String.init)
         guard let alert = lines.first(where: { $0.hasPrefix("[\(DiagnosticSeverity.alert.rawValue)]") }) else { return lines.first ?? "" }

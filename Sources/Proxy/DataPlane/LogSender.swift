@@ -284,7 +284,7 @@ struct LogOutput: Sendable {
     }
 
     let transport: Transport
-    /// The reopened file, kept open for `way`.
+    /// The reopened file, kept open for `transport`.
     private let file: OpenFile?
 
     /// Creates an output for descriptor `raw`, which must stay open as long as this value exists.

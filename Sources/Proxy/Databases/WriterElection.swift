@@ -121,7 +121,7 @@ package struct WriterElection: Equatable, Sendable {
 
     /// Decides with the current state.
     ///
-    /// - Parameter sights: by server.
+    /// - Parameter writability: by server.
     package mutating func decide(_ writability: [Writability], peers: WriterPeers) -> Decision {
         precondition(writability.count == choices.count, "\(writability.count) views of \(choices.count) servers")
         var decision = Decision()

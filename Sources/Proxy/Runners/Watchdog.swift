@@ -18,8 +18,8 @@ package final class Watchdog {
     /// Starts the thread.
     ///
     /// - Parameters:
-    ///   - tell: called on the watchdog's thread, at every poll, with the number of threads that have been stuck for a second.
-    ///   - giveUp: called on the watchdog's thread with the stuck thread's number, from 0, and its last place. It should not return.
+    ///   - report: called on the watchdog's thread, at every poll, with the number of threads that have been stuck for a second.
+    ///   - giveUp: called on the watchdog's thread with the stuck thread's number, from 0, and its last activity. It should not return.
     package init(
         _ forwarder: Forwarder, report: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, ThreadActivity) -> Void
     ) throws(SystemError) {

@@ -10,7 +10,7 @@ package struct ServerRegistry: Sendable {
         case checkFinished(CheckResult)
         /// A check has ended without a verdict: the server was full, or this node failed. It counts neither as a pass nor as a failure.
         case checkInconclusive(CheckResult)
-        /// Sessions' connects have failed, `inRow` of them in a row: `observe layer4`.
+        /// `consecutive` connects of sessions have failed without a success between them: `observe layer4`.
         case connectsFailed(consecutive: Int)
         /// The fitness for its role has changed. Sessions and checks continue.
         case setFitness(ServerFitness)

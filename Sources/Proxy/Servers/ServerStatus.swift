@@ -70,7 +70,7 @@ package struct ServerStatus: Equatable, Sendable {
     var unreachableSince: Instant?
     /// True when its sessions have been closed because its host is unreachable.
     var areSessionsClosed = false
-    /// The fitness for its role in the `database` section; `whole` without one.
+    /// The fitness for its role in the `database` section; `fullWeight` without one.
     package internal(set) var fitness = ServerFitness.fullWeight
     /// True while a check reports that the server has no free connection. It stays up but takes no new sessions.
     package internal(set) var isFull = false
