@@ -107,12 +107,13 @@ struct SwiftNamesTests {
             package final class Outer: Base { // Trailing
                 struct Inner {}
                 let text = "Literal \\(Interpolated(Nested("Deep \\(Deepest.self)"))) Rest"
+                let raw = #"Raw \\(Outside) \\#(Inside.self) Rest"#
             }
             private struct Hidden {}
             extension Other { }
             @frozen enum Choice { case Left }
             """)
         #expect(names.declared == ["Outer", "Choice"])
-        #expect(names.used == ["Outer", "Base", "Inner", "Interpolated", "Nested", "Deepest", "Hidden", "Other", "Choice", "Left"])
+        #expect(names.used == ["Outer", "Base", "Inner", "Interpolated", "Nested", "Deepest", "Inside", "Hidden", "Other", "Choice", "Left"])
     }
 }

@@ -113,6 +113,7 @@ struct SwiftDeclarationsTests {
                     switch self { case .hidden: break }
                     return true
                 }
+                func mark(_ text: String = "\(Value.self, 1) of \(first)", by author: Int) {}
                 var computed: Int { let inner = 1; return inner }
                 let raw = #"a " quote { "#
             }
@@ -124,7 +125,8 @@ struct SwiftDeclarationsTests {
             "Outer", "all", "Outer.all", "text", "Outer.text", "first", "Outer.first", "second", "Outer.second", "Inner", "Outer.Inner", "one", "Inner.one",
             "two", "Inner.two",
             "init", "init(_:for:)", "Outer.init", "Outer.init(_:for:)", "take", "take(_:from:now:)", "Outer.take", "Outer.take(_:from:now:)", "computed",
-            "Outer.computed", "raw", "Outer.raw", "show", "show()", "Inner.show", "Inner.show()", "write", "write()", "Array.write", "Array.write()", "free",
+            "Outer.computed", "mark", "mark(_:by:)", "Outer.mark", "Outer.mark(_:by:)",
+            "raw", "Outer.raw", "show", "show()", "Inner.show", "Inner.show()", "write", "write()", "Array.write", "Array.write()", "free",
             "free()",
         ]
         #expect(found.names == expected, "\(found.names.symmetricDifference(expected).sorted())")

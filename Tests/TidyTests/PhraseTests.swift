@@ -32,7 +32,7 @@ struct PhraseTests {
 
     @Test("are found in Swift's comments and strings, also across lines, but not in code and names")
     func foundInSwift() {
-        let text = #"""
+        let text = ##"""
             /// The caller comes
             /// round. Names: `nobody`.
             let nobody = whoever(anew: 1) // Tried anew.
@@ -43,10 +43,11 @@ struct PhraseTests {
                 """
             let raw = #"the "key" stands in line 1"# + "stands for"
             let such = [a, "such"] + "a"
-            """#
+            let name = #"\#(nobody.anew("a")) once more"#
+            """##
         #expect(
             findings("a.swift", text) == [
-                "1: comes round", "3: anew", "4: Nobody", "4: anew", "4: once more", "6: goes on", "9: stands",
+                "1: comes round", "3: anew", "4: Nobody", "4: anew", "4: once more", "6: goes on", "9: stands", "11: once more",
             ])
     }
 

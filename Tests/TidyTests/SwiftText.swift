@@ -1,6 +1,6 @@
 /// A Swift source, divided into code and prose. Both have the source's lines.
 struct SwiftText {
-    /// The code with the interpolations in strings; a string or comment is at most a space.
+    /// The code with the interpolations in strings, in their parentheses. The rest of strings and comments is left out.
     var code: String { String(decoding: codeBytes, as: UTF8.self) }
     /// The comments and the literal parts of strings. A run of code or quotes is a bar; a comment marker or escape is a space.
     var prose: String { String(decoding: proseBytes, as: UTF8.self) }
@@ -40,11 +40,12 @@ struct SwiftText {
                 if byte == Self.quote, ends(delimiter) {
                     skip(delimiter.count)
                     surroundings.removeLast()
-                } else if byte == Self.escape, delimiter.signs == 0 {
-                    let isInterpolation = position + 1 < bytes.count && bytes[position + 1] == Self.opening
-                    skip(2, mark: isInterpolation ? Self.bar : Self.space)
+                } else if byte == Self.escape, run(of: Self.sign, from: position + 1) >= delimiter.signs {
+                    let length = 2 + delimiter.signs
+                    let isInterpolation = position + length <= bytes.count && bytes[position + length - 1] == Self.opening
+                    skip(length, mark: isInterpolation ? Self.bar : Self.space)
                     guard isInterpolation else { continue }
-                    codeBytes.append(Self.space)
+                    codeBytes.append(Self.opening)
                     surroundings.append(.interpolation(parentheses: 0))
                 } else {
                     takeProse()
