@@ -101,7 +101,7 @@ struct SwiftDeclarations {
     }
 
     /// Words, punctuation characters and line feeds.
-    private static func tokens(of code: String) -> [String] {
+    static func tokens(of code: String) -> [String] {
         var tokens: [String] = []
         var word: [UInt8] = []
         for byte in code.utf8 {

@@ -32,6 +32,15 @@ struct TidyTests {
         }
     }
 
+    @Test("describe only parameters that the declarations have")
+    func describedParametersExist() {
+        for file in SourceTree.files(in: "Sources", "Tests", ending: ".swift") where file.path != "Tests/TidyTests/UnknownParameter.swift" {
+            for each in UnknownParameter.all(in: file.lines) {
+                Issue.record("\(file.path):\(each.line): the declaration below has no parameter '\(each.name)'")
+            }
+        }
+    }
+
     @Test(
         "take time and chance as values, own their state, and leave nothing open",
         arguments: [
