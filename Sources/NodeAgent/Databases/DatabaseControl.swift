@@ -89,7 +89,7 @@ final class DatabaseControl {
         }
     }
 
-    /// Whether a change in this backend now is part of a decision. The backend settles when the decision is complete.
+    /// Whether a change in this backend now is part of a decision. Its changes end when the decision is complete.
     func isDeciding(_ backend: Int) -> Bool { deciding.contains(backend) }
 
     /// Adds a resolver runner for each `discover`, to maintain the servers of the proxy that it names.

@@ -5,8 +5,8 @@ import Wire
 
 /// A snapshot of a node's gossip as text: `show gossip` and its forms.
 ///
-/// `show gossip` has one `name: value` per line. The other forms have a head line that begins with `# `, then one row per line, with a space between
-/// columns and `-` for unknown values.
+/// `show gossip` has one `name: value` per line. The other forms are tables with aligned columns: a head line that begins with `# `, then one row per line,
+/// with `-` for unknown values.
 struct GossipReport {
     private let plan: GossipPlan
     private let core: GossipNode

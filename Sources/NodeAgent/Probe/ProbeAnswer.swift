@@ -136,7 +136,7 @@ extension ProbeAnswer {
 
     /// One line of JSON: the status, a reason unless it is `fit`, and the counts of each required proxy.
     ///
-    ///     {"status":"down","reason":"mysql has 0 of 1 required server","proxies":{"mysql":{"usable":0,"unchecked":0,"required":1}}}
+    ///     {"status":"down","reason":"mysql: 0 usable servers, 1 required; no peer sees enough","proxies":{"mysql":{"usable":0,"unchecked":0,"required":1}}}
     func json(_ requirements: [ProbeRequirementName], _ counts: [ProbeCount]) -> String {
         var text = "{\"status\":\"\(isPassing ? "up" : "down")\""
         if !isPassing || cause != .fit { text += ",\"reason\":\"\(Self.escaped(reason(requirements)))\"" }

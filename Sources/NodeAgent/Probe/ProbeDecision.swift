@@ -4,12 +4,12 @@ import Wire
 ///
 /// A required proxy that has too few usable servers here leads to these answers:
 ///
-///     peers see            the answer
-///     nothing              fail: the fault may be this node's, and there is no way to know
+///     peers' view          the answer
+///     unknown              fail: the fault may be this node's, and there is no way to know
 ///     enough               fail after `gracePeriod`: the fault is this node's
-///     fewer                unchanged until the hold is over, then as `when-none` says: if all nodes failed, the load balancer would cut
+///     tooFew               unchanged until the hold is over, then as `when-none` says: if all nodes failed, the load balancer would cut
 ///                          working flows and then send new ones to every node
-///     maybe enough         unchanged until the hold is over, then fail
+///     uncertain            unchanged until the hold is over, then fail
 ///
 /// A proxy that has enough servers only if unchecked ones count leaves the answer unchanged, which is fail at the start. The first checks that decide
 /// make it pass immediately, because a load balancer may wait for only one probe of a new node.
@@ -93,7 +93,7 @@ struct ProbeDecision {
     ///
     /// - Returns: whether the answer has turned from pass to fail or back.
     mutating func decide(_ views: [View], leaving: ProbeAnswer.Cause? = nil, now: Instant) -> Bool {
-        precondition(views.count == requirements.count, "\(views.count) sights of \(requirements.count) requirements")
+        precondition(views.count == requirements.count, "\(views.count) views of \(requirements.count) requirements")
         nextDeadline = nil
         let judgements = requirements.indices.map { judge($0, views[$0], now: now) }
         if let leaving { return setAnswer(false, leaving, now: now) }

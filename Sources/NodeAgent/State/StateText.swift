@@ -31,7 +31,7 @@ protocol StateContent {
 enum StateText {
     /// The longest file, in bytes.
     static let bytesMax = 1 << 20
-    /// The limit of header and content in bytes, which leaves room for the seal.
+    /// The limit of header and content in bytes, which leaves room for the last line.
     static let contentBytesMax = bytesMax - 64
 
     /// The first line.
@@ -74,7 +74,7 @@ enum StateHash {
     /// The bytes of a file with these lines, each of which ends with a line feed.
     static func bytes(of lines: [UInt8]) -> [UInt8] { lines + end(of: lines[...]) }
 
-    /// The lines above the seal; `nil` if the seal does not match them.
+    /// The lines above the last; `nil` if the last line does not match them.
     static func lines(of bytes: [UInt8]) -> [Substring]? {
         guard bytes.last == UInt8(ascii: "\n") else { return nil }
         let start = bytes.dropLast().lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.startIndex

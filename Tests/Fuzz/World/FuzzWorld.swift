@@ -169,7 +169,7 @@ package struct FuzzWorld {
     /// Advances the time without running any node.
     package mutating func starve(_ duration: Duration) { now = now.advanced(by: duration) }
 
-    /// Runs the due work of node 0 and of the hermit, so that they can be compared.
+    /// Runs the due work of node 0 and of `isolatedNode`, so that they can be compared.
     package mutating func settle() {
         step(0) { node, now, outputs in node.tick(now: now, into: &outputs) }
         tickIsolatedNode()
