@@ -54,7 +54,7 @@ struct Inheritance {
                 pendingStateFile = file
                 self.channel = channel
                 return
-            case .ready, .takenOver, .replaced, .leaving, .report, .runtime, .alive, .reloadFailed: break
+            case .ready, .takenOver, .replaced, .draining, .report, .runtime, .alive, .reloadFailed: break
             }
         }
         throw StartError("\(name) does not hand its sockets over")

@@ -280,7 +280,7 @@ final class Master {
         case .configuration(let file): memory.configuration = file
         case .sockets(let files): if !roster.isStopping { memory.sockets += files }
         case .state(let file): memory.state = file
-        case .lastState, .ready, .takenOver, .replaced, .leaving, .report, .runtime, .alive, .reloadFailed: break
+        case .lastState, .ready, .takenOver, .replaced, .draining, .report, .runtime, .alive, .reloadFailed: break
         }
     }
 

@@ -26,7 +26,7 @@ enum ProcessMessage: Sendable {
     /// A successor serves: stop accepting, and end immediately.
     case replaced
     /// The sender drains, and so does the node.
-    case leaving
+    case draining
     /// Request for the present state.
     case report
     /// Request to serve this connection of the runtime socket.
@@ -47,7 +47,7 @@ enum ProcessMessage: Sendable {
         case .report: (7, [])
         case .runtime(let file): (8, [file])
         case .replaced: (9, [])
-        case .leaving: (10, [])
+        case .draining: (10, [])
         case .alive: (11, [])
         case .reloadFailed(let file): (12, [file])
         }
@@ -64,7 +64,7 @@ enum ProcessMessage: Sendable {
         case (7, _): self = .report
         case (8, let file?): self = .runtime(file)
         case (9, _): self = .replaced
-        case (10, _): self = .leaving
+        case (10, _): self = .draining
         case (11, _): self = .alive
         case (12, let file?): self = .reloadFailed(file)
         default: return nil

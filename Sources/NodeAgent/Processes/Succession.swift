@@ -165,7 +165,7 @@ final class Succession {
     /// Notifies the master that the node drains, so that it starts no other worker.
     func reportDraining() {
         guard other == .master else { return }
-        try? channel.send([.leaving], timeout: Self.timeout)
+        try? channel.send([.draining], timeout: Self.timeout)
     }
 
     private func sendFinalState() {

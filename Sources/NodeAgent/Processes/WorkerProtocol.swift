@@ -5,7 +5,7 @@ import LinuxIO
 ///     the worker is       it may send                        and the master
 ///     starting, as root   sockets*, configuration            keeps them for the next worker
 ///     without privileges  state, ready                       keeps the state, and counts it as serving
-///     serving             state, leaving                     keeps the state; starts no other worker
+///     serving             state, draining                    keeps the state; starts no other worker
 ///     leaving             lastState, once                    passes it on to the serving worker
 ///     any of these        alive; state while it does not serve: ignored
 ///
@@ -19,7 +19,7 @@ struct WorkerProtocol: Equatable, Sendable {
         case state
         case lastState
         case ready
-        case leaving
+        case draining
         case alive
         /// A message that workers never send.
         case foreign
@@ -82,9 +82,9 @@ struct WorkerProtocol: Equatable, Sendable {
             progress = .over
             return .passOn
         case (.state, .ready), (.state, .over): return stage == .serving ? .remember : .ignore
-        case (.leaving, .ready), (.leaving, .over): return stage == .serving ? .recordDrain : .ignore
+        case (.draining, .ready), (.draining, .over): return stage == .serving ? .recordDrain : .ignore
         case (.alive, _): return .ignore
-        case (.sockets, _), (.configuration, _), (.state, _), (.ready, _), (.lastState, _), (.leaving, _), (.foreign, _):
+        case (.sockets, _), (.configuration, _), (.state, _), (.ready, _), (.lastState, _), (.draining, _), (.foreign, _):
             return .breach("it sent the master an unexpected message")
         }
     }
@@ -102,7 +102,7 @@ extension WorkerProtocol.Message {
         case .state: self = .state
         case .lastState: self = .lastState
         case .ready: self = .ready
-        case .leaving: self = .leaving
+        case .draining: self = .draining
         case .alive: self = .alive
         case .takenOver, .replaced, .report, .runtime, .reloadFailed: self = .foreign
         }

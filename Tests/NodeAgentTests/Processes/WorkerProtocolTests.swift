@@ -12,7 +12,7 @@ struct WorkerProtocolTests {
     private typealias Answer = WorkerProtocol.Answer
 
     private static let words: [WorkerProtocol.Message] = [
-        .configuration, .sockets(3), .sockets(0), .state, .lastState, .ready, .leaving, .alive, .foreign,
+        .configuration, .sockets(3), .sockets(0), .state, .lastState, .ready, .draining, .alive, .foreign,
     ]
     private static let starting = WorkerRoster.Stage.starting(.first)
 
@@ -38,7 +38,7 @@ struct WorkerProtocolTests {
             #expect(conversation.judge(.state, stage: .serving) == .remember)
         }
         var draining = conversation
-        #expect(draining.judge(.leaving, stage: .serving) == .recordDrain)
+        #expect(draining.judge(.draining, stage: .serving) == .recordDrain)
         #expect(draining.judge(.state, stage: .serving) == .remember)
         #expect(conversation.judge(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
         #expect(conversation.judge(.lastState, stage: .leaving) == .passOn)
@@ -59,9 +59,9 @@ struct WorkerProtocolTests {
                     let answer = conversation.judge(word, stage: stage)
                     #expect(answer != .keep && answer != .serve, "seed \(seed), step \(step): \(word) of \(stage)")
                     #expect(answer != .remember || word == .state && stage == .serving)
-                    #expect(answer != .recordDrain || word == .leaving && stage == .serving)
+                    #expect(answer != .recordDrain || word == .draining && stage == .serving)
                     if answer == .passOn { lastStates += 1 }
-                    #expect(Self.isBreach(answer) == ![.state, .leaving, .alive].contains(word) || answer == .passOn)
+                    #expect(Self.isBreach(answer) == ![.state, .draining, .alive].contains(word) || answer == .passOn)
                 }
                 #expect(lastStates <= (stage == .leaving ? 1 : 0))
             }
