@@ -129,8 +129,8 @@ struct Startup {
                 try workerEnvironment.announce(sockets, snapshot)
             }
             let cause = workerEnvironment.causeOfDeath
-            let null = try StartError.wrapping("cannot run in the background: ") { () throws(SystemError) in runsAsDaemon ? try NullDevice() : nil }
-            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { workerEnvironment.redirectErrors(orTo: null) }
+            var null = try StartError.wrapping("cannot run in the background: ") { () throws(SystemError) in runsAsDaemon ? try NullDevice() : nil }
+            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { workerEnvironment.redirectErrors(orTo: null.take()) }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {

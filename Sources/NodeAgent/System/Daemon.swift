@@ -69,7 +69,7 @@ struct Daemon: ~Copyable {
     }
 }
 
-/// /dev/null, opened before the process starts to serve: after chroot the path usually does not exist.
+/// The device /dev/null. Opened before chroot, because afterwards the path usually does not exist.
 struct NullDevice {
     private let file: OpenFile
 
