@@ -227,7 +227,7 @@ final class Master {
         let laterErrors = OpenFile(FileDescriptor(owning: copy))
         var cause: String?
         if case .restart(let exit) = reason { cause = "\(exit.process) died: \(exit.description)" }
-        let variables = WorkerEnvironment.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)
+        let variables = MasterLink.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)
         let environment = settings.environment.merging(variables) { $1 }
         let process = try OwnProgram.start(
             arguments: settings.arguments, environment: environment, errors: writing, keeping: [other, laterErrors])

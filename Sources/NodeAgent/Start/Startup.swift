@@ -46,15 +46,15 @@ struct Startup {
 
     private func start() throws(StartError) -> Int32 {
         var environment = environment
-        let workerEnvironment = WorkerEnvironment(environment: &environment)
-        let inherited = if let workerEnvironment { try Inheritance(from: workerEnvironment.channel) } else { Inheritance?.none }
+        let master = MasterLink(environment: &environment)
+        let inherited = if let master { try Inheritance(from: master.channel) } else { Inheritance?.none }
         // The replacement of a dead worker uses the files that the dead worker has read.
-        let files = if let kept = inherited?.configuration, workerEnvironment?.causeOfDeath != nil { kept.files } else { try load() }
+        let files = if let kept = inherited?.configuration, master?.causeOfDeath != nil { kept.files } else { try load() }
         guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
         addSystemNameservers(to: &configuration)
         let isMaster = options.isMaster || configuration.global.isMaster
-        if workerEnvironment == nil, let socket = options.masterSocket {
+        if master == nil, let socket = options.masterSocket {
             try MasterSocket(socket).check(beside: configuration.global)
             if !isMaster, !options.isQuiet {
                 Terminal.report(.warning, "-S \(socket) has no effect without a master: add '-W' or '-Ws', or write 'master-worker' in 'global'")
@@ -72,7 +72,7 @@ struct Startup {
             return ExitCode.success
         }
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
-        guard let workerEnvironment else {
+        guard let master else {
             if isMaster {
                 return try MasterStart(options: options, environment: environment).run(configuration.global)
             }
@@ -80,9 +80,9 @@ struct Startup {
                 if let path = options.predecessorSocket { try Inheritance(fromRuntimeSocket: path, environment: environment) } else {
                     Inheritance(environment: environment)
                 }
-            return try serve(configuration, files, inheritance, workerEnvironment: nil)
+            return try serve(configuration, files, inheritance, master: nil)
         }
-        return try serve(configuration, files, inherited ?? Inheritance(environment: environment), workerEnvironment: workerEnvironment)
+        return try serve(configuration, files, inherited ?? Inheritance(environment: environment), master: master)
     }
 
     private func load() throws(StartError) -> [(name: String, bytes: [UInt8])] {
@@ -114,23 +114,23 @@ struct Startup {
     }
 
     private func serve(
-        _ configuration: AgentConfiguration, _ files: [(name: String, bytes: [UInt8])], _ inheritance: Inheritance, workerEnvironment: WorkerEnvironment?
+        _ configuration: AgentConfiguration, _ files: [(name: String, bytes: [UInt8])], _ inheritance: Inheritance, master: MasterLink?
     ) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
-        var opened = try open(configuration, accounts, privileges, inheritance, isRestart: workerEnvironment?.causeOfDeath != nil)
+        var opened = try open(configuration, accounts, privileges, inheritance, isRestart: master?.causeOfDeath != nil)
         opened.resources.configurationFiles = files
         opened.resources.logsToTerminal = !runsAsDaemon && !options.isQuiet
-        if let workerEnvironment {
+        if let master {
             let snapshot = ConfigurationSnapshot(files: files, names: opened.names.answers)
             try StartError.wrapping("cannot report to the master: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
-                try workerEnvironment.announce(sockets, snapshot)
+                try master.announce(sockets, snapshot)
             }
-            let cause = workerEnvironment.causeOfDeath
+            let cause = master.causeOfDeath
             var null = try StartError.wrapping("cannot run in the background: ") { () throws(SystemError) in runsAsDaemon ? try NullDevice() : nil }
-            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { workerEnvironment.redirectErrors(orTo: null.take()) }
+            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { master.redirectStreams(toNull: null.take()) }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {

@@ -2,10 +2,10 @@ import CLinux
 import Glibc
 import LinuxIO
 
-/// What a master passes to a worker process in the environment: its descriptors, and the reason why it replaces another worker.
+/// A worker's end of the link to its master, which passes it in the environment: two descriptors, and the reason why the worker replaces another.
 ///
 ///     TSUKADA_WORKER=<channel>,<stderr for later>[,<cause of death of the former worker>]
-struct WorkerEnvironment {
+struct MasterLink {
     private static let variable = "TSUKADA_WORKER"
 
     /// How long the master may take to read a message.
@@ -43,7 +43,7 @@ struct WorkerEnvironment {
     }
 
     /// Redirects stderr to the master's, or all standard streams to `null` for a daemon. Call it once.
-    func redirectErrors(orTo null: NullDevice?) {
+    func redirectStreams(toNull null: NullDevice?) {
         if let null { null.replaceStandardStreams() } else { dup2(laterErrors, STDERR_FILENO) }
         close(laterErrors)
     }
