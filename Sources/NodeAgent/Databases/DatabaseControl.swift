@@ -142,9 +142,9 @@ final class DatabaseControl {
     func decide(_ backend: Int) {
         guard !deciding.contains(backend), watches.indices.contains(backend), watches[backend] != nil else { return }
         let statuses = configuration.backends[backend].servers.indices.map { servers.status(of: ServerReference(backend: backend, server: $0)) }
-        let availability = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
+        let inputs = statuses.map { DatabaseWatch.ServerInput(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
         let peers = writerPeers(backend)
-        guard let outcome = watches[backend]?.decide(availability, peers: peers, now: reactor.now) else { return }
+        guard let outcome = watches[backend]?.decide(inputs, peers: peers, now: reactor.now) else { return }
         for entry in outcome.logEntries {
             writeLog(entry.level, entry.text, backend)
         }

@@ -4,7 +4,7 @@ import Wire
 /// reported. It does no I/O: views, the registry's states and the peers' messages come in, and an outcome is returned.
 package struct DatabaseWatch: Sendable {
     /// The registry's state of a server.
-    package struct Availability: Equatable, Sendable {
+    package struct ServerInput: Equatable, Sendable {
         /// True when its checks pass and it is not in maintenance.
         package var isRunning: Bool
         /// True when it would take new sessions if it were fit.
@@ -12,7 +12,7 @@ package struct DatabaseWatch: Sendable {
         /// The address to show in log lines; `nil` for none.
         package var address: SocketAddress?
 
-        /// Creates an availability.
+        /// Creates an input.
         package init(isRunning: Bool, isAvailable: Bool, address: SocketAddress? = nil) {
             (self.isRunning, self.isAvailable, self.address) = (isRunning, isAvailable, address)
         }
@@ -122,12 +122,12 @@ package struct DatabaseWatch: Sendable {
     }
 
     /// Decides with the current state. Call it after each check, after each change in the registry or from a peer, and once a second.
-    package mutating func decide(_ availability: [Availability], peers: WriterPeers, now: Instant) -> Outcome {
+    package mutating func decide(_ servers: [ServerInput], peers: WriterPeers, now: Instant) -> Outcome {
         var outcome = Outcome()
         let keptBefore = judge.states.map(\.isKept)
-        judge.decide(isAvailable: availability.map(\.isAvailable), now: now)
+        judge.decide(isAvailable: servers.map(\.isAvailable), now: now)
         if election != nil {
-            decideWriter(availability, peers, now: now, &outcome)
+            decideWriter(servers, peers, now: now, &outcome)
         } else {
             outcome.fitness = judge.states.map(\.fitness)
             for server in names.indices where judge.states[server].isKept && !keptBefore[server] {
@@ -187,9 +187,9 @@ package struct DatabaseWatch: Sendable {
 
 extension DatabaseWatch {
     /// The server as the last checks show it.
-    private func assessWritability(of server: Int, _ availability: Availability) -> Writability {
+    private func assessWritability(of server: Int, _ input: ServerInput) -> Writability {
         let state = judge.states[server]
-        if !availability.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
+        if !input.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
         if state.isLoginRefused { return .unknown }
         // Each answer counts even if others are missing.
         if case .answered = state.fault { return .readOnly }
@@ -200,9 +200,9 @@ extension DatabaseWatch {
         return .writable(isReplicating: !view.channels.isEmpty)
     }
 
-    private mutating func decideWriter(_ availability: [Availability], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
-        let writability = names.indices.map { assessWritability(of: $0, availability[$0]) }
-        let before = (ballot: election?.ballot, choice: election?.choice, trouble: decision.problem)
+    private mutating func decideWriter(_ servers: [ServerInput], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
+        let writability = names.indices.map { assessWritability(of: $0, servers[$0]) }
+        let before = (ballot: election?.ballot, choice: election?.choice, problem: decision.problem)
         guard let next = election?.decide(writability, peers: peers), let election else { return }
         decision = next
         (outcome.closing, outcome.message) = (next.closing, next.message)
@@ -210,14 +210,14 @@ extension DatabaseWatch {
             outcome.checking = choice
             if choice != before.choice {
                 let event = next.writer == choice ? "writes go to" : "writes will go to"
-                let address = availability[choice].address.map { " (\($0))" } ?? ""
+                let address = servers[choice].address.map { " (\($0))" } ?? ""
                 let old = before.choice.map { "; sessions to the previous writer '\(names[$0])' are closed" } ?? ""
                 let level: LogLevel = before.choice == nil ? .notice : .warning
                 outcome.logEntries.append(LogEntry(level: level, text: "\(event) server '\(names[choice])'\(address), epoch \(ballot.epoch)\(old)"))
             }
         }
         outcome.fitness = names.indices.map { $0 == next.writer ? .fullWeight : .unfit(reason: reason(against: $0, writability[$0])) }
-        reportProblem(from: before.trouble, now: now, &outcome)
+        reportProblem(from: before.problem, now: now, &outcome)
     }
 
     /// Why a server gets no writes.

@@ -4,13 +4,13 @@ import Wire
 
 @Suite("The watch over a proxy's databases")
 struct DatabaseWatchTests {
-    private typealias Availability = DatabaseWatch.Availability
+    private typealias ServerInput = DatabaseWatch.ServerInput
 
     /// A watch over db1 and db2, both up, and its clock.
     private struct Bench {
         var watch: DatabaseWatch
         var now = Instant(nanoseconds: 1_000_000_000)
-        var circumstances = Array(repeating: Availability(isRunning: true, isAvailable: true), count: 2)
+        var circumstances = Array(repeating: ServerInput(isRunning: true, isAvailable: true), count: 2)
         var peers = WriterPeers.reachable([])
 
         init(_ role: DatabaseRole, memory: [ServerFitness?] = [nil, nil], ages: [Duration] = [.zero, .zero], writer: WriterMemory? = nil) {
@@ -114,7 +114,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(.failed, Self.writable).fitness[1] == .fullWeight)
         var down = Bench(.primary)
         _ = down.look(Self.writable, Self.readOnly)
-        down.circumstances[0] = Availability(isRunning: false, isAvailable: false)
+        down.circumstances[0] = ServerInput(isRunning: false, isAvailable: false)
         #expect(down.look(.failed, Self.writable).fitness[1] == .fullWeight)
     }
 
