@@ -31,7 +31,7 @@ extension GossipNode {
     }
 
     /// True while nothing has been received from a configured peer.
-    package var hasUnreachedPeer: Bool { peers.contains { $0.state == .unknown } }
+    package var hasUnknownPeer: Bool { peers.contains { $0.state == .unknown } }
 
     mutating func publishBallot(_ subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool) {
         let old = tables.ballots[BallotKey(subject: subject, node: settings.node)].flatMap { $0.session == session ? $0 : nil }

@@ -8,7 +8,7 @@ protocol WriterCluster {
     /// The peers' ballots on the writer of this backend.
     func ballots(onWriterOf backend: Int) -> [PeerBallot]
     /// Whether this node has received nothing from at least one peer yet.
-    var hasUnreachedPeer: Bool { get }
+    var hasUnknownPeer: Bool { get }
     /// Sends the peers this node's ballot on the writer of this backend.
     func send(_ message: WriterMessage, onWriterOf backend: Int)
 }
@@ -16,7 +16,7 @@ protocol WriterCluster {
 extension GossipRunner: WriterCluster {
     func ballots(onWriterOf backend: Int) -> [PeerBallot] { core.ballots(on: plan.writerSubjects[backend], now: now) }
 
-    var hasUnreachedPeer: Bool { core.hasUnreachedPeer }
+    var hasUnknownPeer: Bool { core.hasUnknownPeer }
 
     func send(_ message: WriterMessage, onWriterOf backend: Int) {
         feed(
@@ -180,7 +180,7 @@ final class DatabaseControl {
         guard let cluster = handlers.cluster(), let since = gossipSince else { return .awaited }
         let ballots = cluster.ballots(onWriterOf: backend)
         let isYoung = since.duration(to: reactor.now) < Self.peersTimeout
-        if isYoung, cluster.hasUnreachedPeer { return .awaited }
+        if isYoung, cluster.hasUnknownPeer { return .awaited }
         // A peer that has just joined has not yet sent its ballot, or not yet confirmed this node's.
         if ballots.contains(where: { !$0.isComplete && ($0.row == nil || $0.known == nil) }) { return .awaited }
         return .reachable(

@@ -53,7 +53,7 @@ final class GossipRunner {
     /// The delay before changes from peers are written, together; peers have them as well. Also the delay after a failed write.
     private static let saveDelay = Duration.seconds(1)
     /// The time after which peers without a datagram to this node are logged.
-    private static let unreachableReportDelay = Duration.seconds(10)
+    private static let unknownReportDelay = Duration.seconds(10)
     /// The interval at which wall time is read again, because it may be stepped.
     private static let wallInterval = Duration.seconds(10)
 
@@ -100,7 +100,7 @@ final class GossipRunner {
         try listen()
         carryOut()
         readWallClock()
-        reactor.setTimer(at: reactor.now.advanced(by: Self.unreachableReportDelay)) { [weak self] in self?.logUnreachablePeers() }
+        reactor.setTimer(at: reactor.now.advanced(by: Self.unknownReportDelay)) { [weak self] in self?.logUnknownPeers() }
     }
 
     /// Sends a goodbye and stops. The goodbye is sent three times because datagrams get lost and an ending process does not wait for an answer.
@@ -195,7 +195,7 @@ final class GossipRunner {
     }
 
     /// Logs peers from which no datagram has arrived, because they usually mean a mistake in the set-up.
-    private func logUnreachablePeers() {
+    private func logUnknownPeers() {
         guard !isStopped else { return }
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
             let place = peer.address?.description ?? "an unknown address"

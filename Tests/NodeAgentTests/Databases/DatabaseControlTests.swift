@@ -77,7 +77,7 @@ struct DatabaseControlTests {
     func words() {
         final class Cluster: WriterCluster {
             private(set) var words: [WriterMessage] = []
-            var hasUnreachedPeer: Bool { false }
+            var hasUnknownPeer: Bool { false }
             func ballots(onWriterOf backend: Int) -> [PeerBallot] { [] }
             func send(_ word: WriterMessage, onWriterOf backend: Int) { words.append(word) }
         }
