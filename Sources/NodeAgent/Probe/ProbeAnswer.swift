@@ -8,8 +8,8 @@ import Wire
 ///     bits   24 to 31    peers' view
 ///     bits   32 to 63    usable servers
 struct ProbeAnswer: Equatable, Sendable {
-    /// The peers' views of a required proxy's servers.
-    enum PeersView: UInt64, CaseIterable, Sendable {
+    /// A summary of the peers' views of a required proxy's servers.
+    enum PeersEstimate: UInt64, CaseIterable, Sendable {
         /// No live peer has checked the servers, or there is no gossip.
         case unknown = 0
         /// At least one peer sees as many usable servers as required.
@@ -37,7 +37,7 @@ struct ProbeAnswer: Equatable, Sendable {
         /// This many forwarding threads are stuck.
         case stuck(threads: Int)
         /// The required proxy of this index has too few usable servers, as this node sees them.
-        case lacking(requirement: Int, usable: Int, PeersView)
+        case lacking(requirement: Int, usable: Int, PeersEstimate)
         /// The required proxy of this index has enough servers, but only this many of them are checked and usable.
         case unchecked(requirement: Int, usable: Int)
     }
@@ -78,7 +78,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case 5: cause = .stalled
         case 6: cause = .stuck(threads: Int(word >> 8 & 0xffff))
         case 7:
-            let peers = PeersView(rawValue: word >> 24 & 0xff) ?? .unknown
+            let peers = PeersEstimate(rawValue: word >> 24 & 0xff) ?? .unknown
             cause = .lacking(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32), peers)
         case 8: cause = .unchecked(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32))
         default: (isPassing, cause) = (isPassing && word >> 1 & 127 == 2, .starting)
@@ -125,7 +125,7 @@ extension ProbeAnswer {
         return "\(requirement.proxy): \(found), \(requirement.serversMin) required"
     }
 
-    private static func text(_ peers: PeersView) -> String {
+    private static func text(_ peers: PeersEstimate) -> String {
         switch peers {
         case .unknown: ""
         case .enough: "; a peer sees enough"

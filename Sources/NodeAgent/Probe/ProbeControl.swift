@@ -98,7 +98,7 @@ final class ProbeControl {
         let views = settings.requirements.map { requirement in
             let count = sources.count(requirement.backend)
             let isLacking = count.usable + count.unchecked < requirement.serversMin
-            let peers = isLacking ? ProbeAnswer.PeersView(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .unknown
+            let peers = isLacking ? ProbeAnswer.PeersEstimate(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .unknown
             return ProbeDecision.View(count: count, peers: peers)
         }
         let hasTurned = sections[index].decision.decide(views, leaving: leaving, now: reactor.now)

@@ -43,7 +43,7 @@ struct ProbeDecision {
         /// The numbers of servers, as this node sees them.
         var count: ProbeCount
         /// The views of the peers.
-        var peers: ProbeAnswer.PeersView
+        var peers: ProbeAnswer.PeersEstimate
     }
 
     /// How long every requirement must be met before the answer is pass again.
@@ -160,7 +160,7 @@ struct ProbeDecision {
     }
 }
 
-extension ProbeAnswer.PeersView {
+extension ProbeAnswer.PeersEstimate {
     /// Summarizes the views of peers: for each, the numbers of usable servers and of servers that fail its checks.
     init(_ peers: [(usable: Int, failing: Int)], serversMin: Int) {
         if peers.isEmpty {

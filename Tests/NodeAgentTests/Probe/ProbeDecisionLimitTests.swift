@@ -12,7 +12,7 @@ struct ProbeDecisionLimitTests {
         ProbeDecision.Requirement(serversMin: serversMin, checkInterval: .milliseconds(inter))
     }
 
-    private static func sight(_ usable: Int, _ peers: ProbeAnswer.PeersView = .unknown, unchecked: Int = 0) -> ProbeDecision.View {
+    private static func sight(_ usable: Int, _ peers: ProbeAnswer.PeersEstimate = .unknown, unchecked: Int = 0) -> ProbeDecision.View {
         ProbeDecision.View(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
     }
 
@@ -28,7 +28,7 @@ struct ProbeDecisionLimitTests {
         #expect(Self.requirement(inter: 2_000).gracePeriod == .milliseconds(500) && Self.requirement(inter: 200).gracePeriod == .milliseconds(200))
         #expect(Self.requirement(inter: 200).hold == .milliseconds(600))
         #expect(ProbeDecision.recovery == .seconds(1) && ProbeDecision.peersGrace == .seconds(2))
-        for (peers, limit) in [(ProbeAnswer.PeersView.enough, 200), (.uncertain, 600), (.tooFew, 600)] {
+        for (peers, limit) in [(ProbeAnswer.PeersEstimate.enough, 200), (.uncertain, 600), (.tooFew, 600)] {
             var decision = Self.passing([Self.requirement(inter: 200)], .fail)
             for time in [0, limit - 1] {
                 let hasTurned = decision.decide([Self.sight(0, peers)], now: Self.at(time))
@@ -121,10 +121,10 @@ struct ProbeDecisionLimitTests {
 
     @Test("depends on the peers: one peer with enough servers suffices; failing servers that might be enough cause doubt")
     func peers() {
-        let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersView)] = [
+        let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersEstimate)] = [
             ([], 0, .unknown), ([(0, 0)], 1, .tooFew), ([(1, 0)], 1, .enough), ([(0, 1)], 1, .uncertain), ([(1, 1)], 3, .tooFew), ([(1, 2)], 3, .uncertain),
             ([(2, 0), (0, 2)], 3, .tooFew), ([(0, 9), (3, 0)], 3, .enough), ([(3, 1)], 2, .enough),
         ]
-        for (peers, serversMin, sight) in cases { #expect(ProbeAnswer.PeersView(peers, serversMin: serversMin) == sight, "\(peers) of \(serversMin)") }
+        for (peers, serversMin, sight) in cases { #expect(ProbeAnswer.PeersEstimate(peers, serversMin: serversMin) == sight, "\(peers) of \(serversMin)") }
     }
 }

@@ -20,7 +20,7 @@ struct ProbeDecisionTests {
         }
 
         mutating func look(
-            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersView = .unknown, leaving: ProbeAnswer.Cause? = nil, at time: Duration
+            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersEstimate = .unknown, leaving: ProbeAnswer.Cause? = nil, at time: Duration
         ) {
             let now = ProbeDecisionTests.start.advanced(by: time)
             let sight = ProbeDecision.View(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
@@ -29,7 +29,7 @@ struct ProbeDecisionTests {
         }
 
         /// Decides every 100 ms, as the control thread does while servers are missing, and at every deadline.
-        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersView, from first: Duration, to last: Duration) {
+        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersEstimate, from first: Duration, to last: Duration) {
             var time = first
             while time <= last {
                 look(usable, peers, at: time)
@@ -41,7 +41,7 @@ struct ProbeDecisionTests {
 
     /// A row of the table: the peers' view while this node sees no server from second 10 on, and when the answer fails, if ever.
     struct Row: Sendable, CustomTestStringConvertible {
-        let peers: ProbeAnswer.PeersView
+        let peers: ProbeAnswer.PeersEstimate
         let whenNone: ProbeSettings.WhenNone
         let failsAfter: Duration?
         var testDescription: String { "\(peers), when-none \(whenNone)" }
@@ -102,10 +102,10 @@ struct ProbeDecisionTests {
         node.look(2, at: .zero)
         node.look(1, .unknown, at: .seconds(1))
         #expect(!node.decision.answer.isPassing)
-        let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersView)] = [
+        let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersEstimate)] = [
             ([], .unknown), ([(1, 0)], .tooFew), ([(2, 0)], .enough), ([(1, 1)], .uncertain), ([(0, 0), (3, 0)], .enough), ([(1, 0), (1, 1)], .uncertain),
         ]
-        for (peers, expected) in sights { #expect(ProbeAnswer.PeersView(peers, serversMin: 2) == expected, "\(peers)") }
+        for (peers, expected) in sights { #expect(ProbeAnswer.PeersEstimate(peers, serversMin: 2) == expected, "\(peers)") }
     }
 
     @Test("passes again only after a second without a fault")
@@ -175,7 +175,7 @@ struct ProbeDecisionTests {
         for step in 0..<200 {
             let place = Int.random(in: 0...1, using: &random)
             sights[place].count.usable = Int.random(in: 0...1, using: &random)
-            sights[place].peers = ProbeAnswer.PeersView.allCases.randomElement(using: &random) ?? .unknown
+            sights[place].peers = ProbeAnswer.PeersEstimate.allCases.randomElement(using: &random) ?? .unknown
             for index in 0...1 { lacking[index] = sights[index].count.usable > 0 ? nil : lacking[index] ?? now }
             let before = decision.answer.isPassing
             let hasTurned = decision.decide(sights, now: now)
