@@ -110,10 +110,10 @@ struct ForwardingObservationTests {
         for row in 1...3 {
             while cell.pointee.consecutiveFailures.load(ordering: .relaxed) < UInt32(row) { #expect(try harness.connect().text(1) == "A") }
         }
-        #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3)
+        #expect(cell.pointee.consecutiveFailuresMax.load(ordering: .relaxed) == 3)
         harness.route(0) { $0.address = echo.address }
         #expect(eventually { (try? harness.connect().text(1)) == "A" && cell.pointee.consecutiveFailures.load(ordering: .relaxed) == 0 })
-        #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3, "the control thread has not read it")
+        #expect(cell.pointee.consecutiveFailuresMax.load(ordering: .relaxed) == 3, "the control thread has not read it")
     }
 
     @Test("leaves tcp-ut to the server's socket")

@@ -120,8 +120,8 @@ final class Agent {
         signals = nil
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         try startProbe()
-        watchdog = try Watchdog(forwarder, report: probe.setStuckThreads) { thread, place in
-            Terminal.report(.alert, "forwarding thread \(thread + 1) stuck for 10s (phase: \(place)); this process aborts", timeout: .none)
+        watchdog = try Watchdog(forwarder, report: probe.setStuckThreads) { thread, activity in
+            Terminal.report(.alert, "forwarding thread \(thread + 1) stuck for 10s (phase: \(activity)); this process aborts", timeout: .none)
             abort()
         }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }

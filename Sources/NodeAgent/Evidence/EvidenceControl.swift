@@ -49,7 +49,7 @@ final class EvidenceControl {
         for server in state.takeReportedServers() {
             let cell = state.serverCells[state.flatIndex(server)]
             let reasons = RetryReasons(rawValue: cell.pointee.retryReasons.exchange(0, ordering: .acquiring))
-            applyReasons(server, reasons, consecutive: Int(cell.pointee.longestRow.exchange(0, ordering: .relaxed)))
+            applyReasons(server, reasons, consecutive: Int(cell.pointee.consecutiveFailuresMax.exchange(0, ordering: .relaxed)))
         }
     }
 

@@ -106,12 +106,12 @@ final class Master {
     /// Sends a line of the runtime socket's language to worker `process`, and passes the answer on. The returned function cancels the answer, and also the
     /// line if it has not begun.
     func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) -> () -> Void {
-        guard let handle = handles[process], let question = try? WorkerRequest(line, over: handle.channel, on: reactor, answer) else {
+        guard let handle = handles[process], let request = try? WorkerRequest(line, over: handle.channel, on: reactor, answer) else {
             answer(WorkerRequest.noAnswer)
             return {}
         }
-        question.start()
-        return { question.cancel() }
+        request.start()
+        return { request.cancel() }
     }
 
     private func receive(_ request: SignalRequest) {

@@ -100,7 +100,7 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand(
             "set weight", usage: " <bk>/<srv> <N|N%> [on cluster]", level: .admin, help: "change a server's weight (see also 'set server')",
             answer: { call in
-                onServer(call) { server throws(RuntimeTargetError) in try setWeight(call, of: server, to: call.argument(1), reachFrom: 2) }
+                onServer(call) { server throws(RuntimeTargetError) in try setWeight(call, of: server, to: call.argument(1), scopeFrom: 2) }
             }),
         RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip with this key; all nodes must have it") { call, _ in
             changeKey(call) { .use($0) }

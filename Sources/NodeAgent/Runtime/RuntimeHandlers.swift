@@ -25,8 +25,8 @@ extension RuntimeCommand {
     /// Answers `disable server b/s` and `enable server b/s`. Mistakes in the words are reported before unknown names.
     static func setState(_ state: AdministrativeState, _ call: RuntimeCall) -> AnswerText {
         do throws(RuntimeTargetError) {
-            let (name, reach) = (try serverName(call), try call.scope(from: 1))
-            return try call.target.setState(state, of: try call.target.server(name), reach)
+            let (name, scope) = (try serverName(call), try call.scope(from: 1))
+            return try call.target.setState(state, of: try call.target.server(name), scope)
         } catch {
             return AnswerText(error.text + "\n")
         }
@@ -42,7 +42,7 @@ extension RuntimeCommand {
                 }
                 return try call.target.setState(state, of: server, try call.scope(from: 3))
             case "weight":
-                return try setWeight(call, of: server, to: call.argument(2), reachFrom: 3)
+                return try setWeight(call, of: server, to: call.argument(2), scopeFrom: 3)
             case let word where serverOptions.contains(word):
                 throw .refused("'set server <srv> \(word)' is not supported; use 'state' or 'weight'.")
             default:
@@ -56,7 +56,7 @@ extension RuntimeCommand {
     ]
 
     /// Sets a weight from `N` (0 to 256) or `N%` (of the configured weight).
-    static func setWeight(_ call: RuntimeCall, of server: ServerReference, to text: String, reachFrom index: Int) throws(RuntimeTargetError) -> AnswerText {
+    static func setWeight(_ call: RuntimeCall, of server: ServerReference, to text: String, scopeFrom index: Int) throws(RuntimeTargetError) -> AnswerText {
         let weight = try weight(text, initial: call.target.weight(of: server).initial)
         return try call.target.setWeight(weight, of: server, try call.scope(from: index))
     }

@@ -13,7 +13,7 @@ extension ForwardingThread {
     /// Counts a failed connect. The caller reports it to the control thread afterwards.
     func recordConnectFailure(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
-        let row = cell.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed).newValue
-        cell.pointee.longestRow.max(row, ordering: .relaxed)
+        let failures = cell.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed).newValue
+        cell.pointee.consecutiveFailuresMax.max(failures, ordering: .relaxed)
     }
 }

@@ -14,7 +14,7 @@ package struct ServerCell: ~Copyable, Sendable {
     package let retryReasons = Atomic<UInt32>(0)
     /// Failed connects since the last successful one, and their highest number since the control thread last read it.
     package let consecutiveFailures = Atomic<UInt32>(0)
-    package let longestRow = Atomic<UInt32>(0)
+    package let consecutiveFailuresMax = Atomic<UInt32>(0)
     /// Handshakes that the control thread is finishing for clients that have left.
     package let handshakes = Gauge()
 
