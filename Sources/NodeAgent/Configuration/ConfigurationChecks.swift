@@ -26,15 +26,15 @@ struct ConfigurationChecks {
             backendIndices[proxy.name] = configuration.backends.count
             configuration.backends.append(combinedBackend(proxy, identifier: index + 2))
         }
-        combineDatabases()
-        combineDiscoveries()
+        assignDatabases()
+        markDiscoveredServers()
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)
             if isReadable { checkMissingLines(of: proxy) }
             guard proxy.hasFrontend else { continue }
             configuration.frontends.append(combinedFrontend(proxy, identifier: index + 2))
         }
-        combineResolvers()
+        resolveReferences()
         for section in draft.all(ProbeSection.self) { configuration.probes.append(combinedProbe(section)) }
         combineGossip()
         checkListeners()
@@ -117,7 +117,7 @@ struct ConfigurationChecks {
     }
 
     /// Resolves the servers' references to `resolvers` sections. As in HAProxy, a section `default` with the nameservers of /etc/resolv.conf always exists.
-    private mutating func combineResolvers() {
+    private mutating func resolveReferences() {
         let sections = draft.all(ResolversSection.self)
         configuration.resolvers = sections.map(\.draft)
         var known: Set<String> = []

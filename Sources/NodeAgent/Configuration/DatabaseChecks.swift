@@ -3,7 +3,7 @@ import Proxy
 /// `database` sections: each belongs to a proxy, whose servers it queries.
 extension ConfigurationChecks {
     /// Assigns the sections to their backends.
-    mutating func combineDatabases() {
+    mutating func assignDatabases() {
         for section in databases {
             let draft = section.draft
             let name = "database \(draft.proxy.name)"

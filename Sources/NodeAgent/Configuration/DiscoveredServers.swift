@@ -5,7 +5,7 @@ extension ConfigurationChecks {
     private static let templateExample = "server-template read 8 replicas.mysql:3306 check"
 
     /// Marks the servers that a writer's replica list fills. Call it once all files are read.
-    mutating func combineDiscoveries() {
+    mutating func markDiscoveredServers() {
         var first: [String: NameReference] = [:]
         for draft in databases.map(\.draft) {
             guard let reference = draft.discovered else { continue }
