@@ -25,7 +25,7 @@ protocol StateContent {
 ///     tsukada-gossip 1            the kind of its content, and the format's version
 ///     node tsukada01              the node that wrote it
 ///     ...                         the content's lines
-///     end 5f3a...                 `StateHash`
+///     end 5f3a...                 `StateChecksum`
 ///
 /// Any other text is not a state file, even if only one byte is missing.
 enum StateText {
@@ -58,19 +58,19 @@ extension StateContent {
         var text = FieldText()
         text.append("\(StateText.header(Self.kind))\nnode \(StateText.name(of: node))\n")
         write(to: &text)
-        return StateHash.bytes(of: text.bytes)
+        return StateChecksum.bytes(of: text.bytes)
     }
 
     /// Parses the file of `node`; `nil` if it is damaged, or belongs to another node or version.
     init?(_ bytes: [UInt8], node: String) {
-        guard bytes.count <= StateText.bytesMax, let lines = StateHash.lines(of: bytes), (2...Self.linesMax + 2).contains(lines.count) else { return nil }
+        guard bytes.count <= StateText.bytesMax, let lines = StateChecksum.lines(of: bytes), (2...Self.linesMax + 2).contains(lines.count) else { return nil }
         guard lines[0] == StateText.header(Self.kind), lines[1] == "node \(StateText.name(of: node))" else { return nil }
         self.init(lines.dropFirst(2))
     }
 }
 
-/// The last line of a state file: `end 5f3a...`, a checksum of all preceding bytes.
-enum StateHash {
+/// Appends and verifies the last line of a state file: `end 5f3a...`, a checksum of all preceding bytes.
+enum StateChecksum {
     /// The bytes of a file with these lines, each of which ends with a line feed.
     static func bytes(of lines: [UInt8]) -> [UInt8] { lines + end(of: lines[...]) }
 

@@ -67,9 +67,9 @@ struct AddressMemoryTests {
             "name a 1 10.0.0.1\nname a 1 10.0.0.1", "server a 1 10.0.0.1", "", "name \u{0} 1 10.0.0.1",
         ])
     func strict(lines: String) {
-        #expect(AddressMemory(StateHash.bytes(of: Array("tsukada-addresses 1\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1")?.names.count == 1)
-        #expect(AddressMemory(StateHash.bytes(of: Array("tsukada-addresses 1\nnode n1\n\(lines)\n".utf8)), node: "n1") == nil)
-        #expect(AddressMemory(StateHash.bytes(of: Array("tsukada-addresses 2\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1") == nil)
+        #expect(AddressMemory(StateChecksum.bytes(of: Array("tsukada-addresses 1\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1")?.names.count == 1)
+        #expect(AddressMemory(StateChecksum.bytes(of: Array("tsukada-addresses 1\nnode n1\n\(lines)\n".utf8)), node: "n1") == nil)
+        #expect(AddressMemory(StateChecksum.bytes(of: Array("tsukada-addresses 2\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1") == nil)
     }
 
     @Test("never trap on noise", arguments: 0..<32 as Range<UInt64>)
@@ -82,7 +82,7 @@ struct AddressMemoryTests {
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(AddressMemory(bytes, node: "n1") == nil)
         // With a correct hash, the lines themselves are read.
-        if let read = AddressMemory(StateHash.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8)), node: "n1") { #expect(read.names.count <= 3) }
+        if let read = AddressMemory(StateChecksum.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8)), node: "n1") { #expect(read.names.count <= 3) }
     }
 
     @Test("are not used when they are older than a day, or more than five minutes in the future")
