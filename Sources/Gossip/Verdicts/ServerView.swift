@@ -9,9 +9,9 @@ import Wire
 struct ServerView: Sendable {
     /// How long evidence counts.
     static let evidenceLifetime = Duration.seconds(2)
-    /// Loud failures closer together than this count as one.
+    /// Failures with a response that are closer together than this count as one.
     static let failureSpacing = Duration.milliseconds(50)
-    /// The same for silent failures.
+    /// The same for failures without a response.
     static let silentFailureSpacing = Duration.milliseconds(500)
     /// The minimum time between two checks that peers cause.
     static let requestInterval = Duration.milliseconds(100)

@@ -13,7 +13,7 @@ enum DrainProgram {
         do throws(StartError) {
             let configuration = try AgentConfiguration.read(configurations, environment: environment)
             let client = try RuntimeClient.administrator(of: configuration)
-            let outcome = run(force, ask: { client.ask($0) }, isOver: MonotonicClock.now().advanced(by: timeout)) { deadline in
+            let outcome = run(force, ask: { client.ask($0) }, until: MonotonicClock.now().advanced(by: timeout)) { deadline in
                 usleep(UInt32(clamping: pause.wholeNanoseconds / 1_000))
                 return deadline < MonotonicClock.now()
             }
@@ -38,7 +38,7 @@ enum DrainProgram {
     }
 
     /// Asks until the node drains or refuses. `wait` pauses between two questions and returns whether `deadline` has passed.
-    static func run(_ force: DrainForce, ask: (String) -> RuntimeAnswer, isOver deadline: Instant, wait: (Instant) -> Bool) -> Outcome {
+    static func run(_ force: DrainForce, ask: (String) -> RuntimeAnswer, until deadline: Instant, wait: (Instant) -> Bool) -> Outcome {
         let command = force == .forced ? "drain force" : "drain"
         var hasRequestedDrain = false
         while true {

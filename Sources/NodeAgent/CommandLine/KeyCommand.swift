@@ -44,7 +44,7 @@ struct KeyManagement {
         /// The next step for the operator.
         var advice: String
         /// Whether the file alone may be changed while the node does not run.
-        var isUsableAlone: Bool
+        var mayChangeFileAlone: Bool
     }
 
     /// Runs `command`.
@@ -81,7 +81,7 @@ struct KeyManagement {
         let (secret, id) = (Hexadecimal.text(key.secret.bytes), Hexadecimal.text(key.id, digits: 8))
         return Change(
             request: "install gossip key \(secret)", done: "key \(id) is installed", secret: secret,
-            advice: "once 'tsukada keys list' shows it on every node, 'tsukada keys use \(id)' makes this node send with it", isUsableAlone: true)
+            advice: "once 'tsukada keys list' shows it on every node, 'tsukada keys use \(id)' makes this node send with it", mayChangeFileAlone: true)
     }
 
     private static func use(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
@@ -89,13 +89,13 @@ struct KeyManagement {
         let name = Hexadecimal.text(id, digits: 8)
         return Change(
             request: "use gossip key \(name)", done: "key \(name) is selected for sending",
-            advice: "once every node sends with it, 'tsukada keys remove' removes the old key", isUsableAlone: true)
+            advice: "once every node sends with it, 'tsukada keys remove' removes the old key", mayChangeFileAlone: true)
     }
 
     private static func remove(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
         try text.remove(id)
         let name = Hexadecimal.text(id, digits: 8)
-        return Change(request: "remove gossip key \(name)", done: "key \(name) is removed", advice: "do the same on the other nodes", isUsableAlone: false)
+        return Change(request: "remove gossip key \(name)", done: "key \(name) is removed", advice: "do the same on the other nodes", mayChangeFileAlone: false)
     }
 
     private func list(_ text: KeyFileText) -> KeyOutcome {
@@ -140,7 +140,7 @@ struct KeyManagement {
         case .text(let answer):
             let reason = Self.hiding(change.secret, in: answer).split(separator: "\n").joined(separator: "; ")
             return KeyOutcome(errorText: "the node refuses: \(reason); nothing is changed")
-        case .notRunning(let error) where change.isUsableAlone:
+        case .notRunning(let error) where change.mayChangeFileAlone:
             let errorText = "\(isDown(error)): \(change.done) in \(file.path) only, and takes effect when the node starts"
             return finish(publish, KeyOutcome(errorText: errorText), failure: isDown(error))
         case .notRunning(let error):

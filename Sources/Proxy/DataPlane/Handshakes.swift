@@ -22,7 +22,7 @@ struct AbandonedHandshake: Sendable {
 
 extension ForwardingThread {
     /// True when the client has received the server's greeting and ended its stream without sending a byte. Nothing more can follow.
-    func hasClientLeftGreeted(_ session: UnsafeMutablePointer<Session>) -> Bool {
+    func hasClientLeftAfterGreeting(_ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.up.flags.contains(.finishesHandshake) && session.pointee.up.bytes == 0 && session.pointee.down.bytes > 0
             && !session.pointee.down.hasPending
     }

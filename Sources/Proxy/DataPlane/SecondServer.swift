@@ -10,7 +10,7 @@ import Wire
 
 extension ForwardingThread {
     /// The retry interval when no other server can be asked.
-    private static let retryAskMilliseconds: Int64 = 1000
+    private static let askRetryMilliseconds: Int64 = 1000
     /// The earliest hedge, however fast the servers are. The thread's clock has a resolution of one millisecond.
     private static let hedgeMillisecondsMin: Int64 = 5
 
@@ -25,7 +25,7 @@ extension ForwardingThread {
     mutating func askAnother(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let silenceDeadline = silenceDeadline(session)
         let isEarly = now < silenceDeadline
-        session.pointee.askAt = isEarly ? silenceDeadline : now + Self.retryAskMilliseconds
+        session.pointee.askAt = isEarly ? silenceDeadline : now + Self.askRetryMilliseconds
         // Servers that failed earlier may have recovered. `retries` limits how often they are tried again.
         let retriesMax = state.backendRules[Int(session.pointee.backend)].pointee.retriesMax
         if !session.pointee.second.isPresent, !hasOther(session), Int32(session.pointee.retries) < retriesMax {
@@ -121,7 +121,7 @@ extension ForwardingThread {
         close(session.pointee.second.side.descriptor)
         session.pointee.second.side.descriptor = -1
         giveUpSecond(session)
-        session.pointee.askAt = now + Self.retryAskMilliseconds
+        session.pointee.askAt = now + Self.askRetryMilliseconds
         if mayRedispatch(session), case .server(let other) = choose(session) { ask(other, index, session) }
     }
 

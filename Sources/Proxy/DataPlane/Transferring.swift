@@ -156,6 +156,6 @@ extension ForwardingThread {
     private func isOver(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let (upIsDone, downIsDone) = (session.pointee.up.isDone, session.pointee.down.isDone)
         return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
-            || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasClientLeftGreeted(session)
+            || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasClientLeftAfterGreeting(session)
     }
 }

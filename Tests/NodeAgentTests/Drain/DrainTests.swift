@@ -130,7 +130,7 @@ struct DrainProgramTests {
             ask: { command in
                 asked.append(command)
                 return rest.popFirst() ?? .text("")
-            }, isOver: Instant(nanoseconds: 0)
+            }, until: Instant(nanoseconds: 0)
         ) { _ in rest.isEmpty }
         return (outcome, asked)
     }
@@ -168,7 +168,7 @@ struct DrainProgramTests {
                 ask: { command in
                     asked.append(command)
                     return answers.isEmpty ? .text("") : answers.removeFirst()
-                }, isOver: Instant(nanoseconds: 0)
+                }, until: Instant(nanoseconds: 0)
             ) { _ in asked.count == 2 }
             return (outcome, asked)
         }
