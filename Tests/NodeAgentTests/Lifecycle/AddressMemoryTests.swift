@@ -82,7 +82,8 @@ struct AddressMemoryTests {
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(AddressMemory(bytes, node: "n1") == nil)
         // With a correct hash, the lines themselves are read.
-        if let read = AddressMemory(StateChecksum.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8)), node: "n1") { #expect(read.names.count <= 3) }
+        let bytes = StateChecksum.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8))
+        if let read = AddressMemory(bytes, node: "n1") { #expect(read.names.count <= 3) }
     }
 
     @Test("are not used when they are older than a day, or more than five minutes in the future")
