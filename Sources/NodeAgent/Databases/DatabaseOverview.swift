@@ -27,36 +27,13 @@ struct DatabaseOverview {
     func text(of proxy: String) -> AnswerText? {
         let chosen = sections.filter { proxy.isEmpty || $0.proxy.name == proxy }
         guard !chosen.isEmpty else { return nil }
-        return AnswerText(head: "", rows: Lines(overview: self, sections: chosen))
+        return AnswerText(head: "", rows: chosen.enumerated().lazy.flatMap { index, section in lines(section, gap: index > 0 ? "\n" : "") })
     }
 
-    /// The lines of `sections`, one by one. The column widths of a table depend on all of its rows, so each row is composed in its own step, which returns no
-    /// text.
-    private struct Lines: Sequence, IteratorProtocol {
-        let overview: DatabaseOverview
-        let sections: [Section]
-        private var index = 0
-        private var table = Lines.emptyTable
-        private var shown = 0
-
-        init(overview: DatabaseOverview, sections: [Section]) { (self.overview, self.sections) = (overview, sections) }
-
-        private static var emptyTable: TextTable { TextTable("server state role read_only lag_s threads version seen_s fit since_s error reason") }
-
-        mutating func next() -> String? {
-            guard index < sections.count else { return nil }
-            let section = sections[index]
-            guard table.rowsCount == section.proxy.servers.count else {
-                table.add(overview.row(section, table.rowsCount))
-                return ""
-            }
-            if shown <= table.rowsCount {
-                defer { shown += 1 }
-                return shown == 0 ? (index > 0 ? "\n" : "") + overview.heading(section) + table.head : table.line(at: shown - 1)
-            }
-            (index, table, shown) = (index + 1, Lines.emptyTable, 0)
-            return ""
-        }
+    private func lines(_ section: Section, gap: String) -> some Sequence<String> {
+        AlignedLines(
+            title: gap + heading(section), columns: "server state role read_only lag_s threads version seen_s fit since_s error reason",
+            section.proxy.servers.indices.lazy.map { row(section, $0) }.makeIterator())
     }
 
     private func heading(_ section: Section) -> String {

@@ -50,8 +50,9 @@ struct TextTable {
     }
 }
 
-/// The lines of a table whose rows are composed one by one. The column widths depend on all rows, so a step that composes a row returns no text.
+/// The lines of a table, after its title, whose rows are composed one by one. The column widths depend on all rows, so a step that composes a row returns no text.
 struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtocol {
+    private let title: String
     private var rows: Rows
     private var table: TextTable
     private var isComposed = false
@@ -59,8 +60,12 @@ struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtoco
 
     /// The lines of a table.
     ///
-    /// - Parameter columns: the columns' names, separated by spaces.
-    init(columns: String, _ rows: Rows) { (self.rows, table) = (rows, TextTable(columns)) }
+    /// - Parameters:
+    ///   - title: the text before the head line, with its newline.
+    ///   - columns: the columns' names, separated by spaces.
+    init(title: String = "", columns: String, _ rows: Rows) {
+        (self.title, self.rows, table) = (title, rows, TextTable(columns))
+    }
 
     mutating func next() -> String? {
         guard isComposed else {
@@ -69,7 +74,7 @@ struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtoco
                 return ""
             }
             isComposed = true
-            return table.head
+            return title + table.head
         }
         guard shown < table.rowsCount else { return nil }
         shown += 1
