@@ -118,6 +118,6 @@ final class EvidenceControl {
                 return RetryText.tableRow("\(backend.name)/\(backend.servers[server.server].name)") { state.retryCount(server, for: $0) }
             }
         }
-        return AnswerText(columns: RetryText.tableHead, rows: rows)
+        return AnswerText(columns: RetryText.columnNames, rows: rows)
     }
 }

@@ -25,8 +25,8 @@ enum RetryText {
         }
     }
 
-    /// The head line of `show retries`.
-    static let tableHead = "server refused unreachable silent closed garbage over_budget hedged errors"
+    /// The names of the columns of `show retries`, separated by spaces.
+    static let columnNames = "server refused unreachable silent closed garbage over_budget hedged errors"
 
     /// A server's row of `show retries`.
     ///

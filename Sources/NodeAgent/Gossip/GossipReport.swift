@@ -51,7 +51,7 @@ struct GossipReport {
             let losses = peer.state.isReachable ? ["\(peer.lossFrom)", "\(peer.lossTo)"] : ["-", "-"]
             rows.append([peer.name, "\(peer.state)", Self.text(peer.address), session, silence] + losses)
         }
-        return Self.table("name state address session silence_ms loss_in loss_out", rows)
+        return AnswerText(columns: "name state address session silence_ms loss_in loss_out", rows: rows)
     }
 
     /// `show gossip health`: all views of each server in the order of the configuration, then those of servers that only other nodes have. The view of a silent
@@ -65,7 +65,7 @@ struct GossipReport {
         let lines = servers.lazy.flatMap { server in
             rows[server.start...].prefix { $0.server == rows[server.start].server }.lazy.map { healthFields($0, isStale: silent.contains($0.observer)) }
         }
-        return Self.table("server observer verdict failures check latency_us lag_ms weight age_ms address", lines)
+        return AnswerText(columns: "server observer verdict failures check latency_us lag_ms weight age_ms address", rows: lines)
     }
 
     private func healthFields(_ row: HealthRow, isStale: Bool) -> [String] {
@@ -79,7 +79,7 @@ struct GossipReport {
     var administrative: AnswerText {
         let rows = core.tables.administrativeRows.map { (order: order($0.server), row: $0) }.sorted { $0.order < $1.order }
         let wall = WallTime.now().unixMilliseconds
-        return Self.table("server state weight origin expires_s", rows.lazy.map { administrativeFields($0.row, wall: wall) })
+        return AnswerText(columns: "server state weight origin expires_s", rows: rows.lazy.map { administrativeFields($0.row, wall: wall) })
     }
 
     private func administrativeFields(_ row: AdministrativeRow, wall: UInt64) -> [String] {
@@ -91,9 +91,9 @@ struct GossipReport {
     /// `show gossip keys`: identifiers only, never a key.
     var keys: AnswerText {
         let peers = core.peerReports(now: now)
-        return Self.table(
-            "key in_use nodes",
-            core.ring.ids.lazy.map { id in
+        return AnswerText(
+            columns: "key in_use nodes",
+            rows: core.ring.ids.lazy.map { id in
                 let holders = [plan.node] + peers.filter { $0.keys.contains(id) }.map(\.name)
                 return [Hexadecimal.text(id, digits: 8), id == core.ring.current.id ? "yes" : "no", holders.joined(separator: ",")]
             })
@@ -112,10 +112,6 @@ struct GossipReport {
         case .fastDown: "fast-down"
         case .anyDown: "any-down"
         }
-    }
-
-    private static func table(_ head: String, _ rows: some Sequence<[String]>) -> AnswerText {
-        AnswerText(columns: head, rows: rows)
     }
 }
 
