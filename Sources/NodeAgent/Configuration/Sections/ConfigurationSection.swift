@@ -49,7 +49,7 @@ extension ConfigurationSection {
     func finish(in configuration: inout ConfigurationDraft) { configuration.sections.append(self) }
 
     /// Parses a line of the section. A leading `no` or `default` has been taken already. Advice on an unknown keyword comes from `sections`.
-    mutating func read(_ line: inout ConfigurationLine, among sections: ConfigurationSections = .all) throws(ConfigurationProblem) {
+    mutating func read(_ line: inout ConfigurationLine, among sections: ConfigurationSections) throws(ConfigurationProblem) {
         let (one, two) = line.firstWords
         guard let keyword = Self.keywords[two] ?? Self.keywords[one] else { return try refuse(Self.problem(withKeyword: one, two, among: sections), of: &line) }
         line.keyword = keyword.name
