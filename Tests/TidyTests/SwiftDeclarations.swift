@@ -36,7 +36,7 @@ struct SwiftDeclarations {
             case "typealias", "associatedtype": declare(walk.token, in: walk)
             case "var", "let": addVariable(&walk)
             case "case": addCases(walk)
-            case "func", "init": addFunction(token, &walk)
+            case "func", "init": addFunction(token, walk)
             default: continue
             }
         }
@@ -80,7 +80,7 @@ struct SwiftDeclarations {
         }
     }
 
-    private mutating func addFunction(_ keyword: String, _ walk: inout Walk) {
+    private mutating func addFunction(_ keyword: String, _ walk: Walk) {
         let name = keyword == "init" ? keyword : walk.token
         var place = walk.next
         while place < walk.tokens.count, walk.tokens[place] != "(", walk.tokens[place] != "{" { place += 1 }
