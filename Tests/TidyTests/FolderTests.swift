@@ -34,7 +34,7 @@ struct FolderTests {
     private let files: [SourceTree.File]
 
     init() {
-        rows = SourceTree.files(in: "docs", ending: "ARCHITECTURE.md").flatMap(\.lines).compactMap(FolderRow.init)
+        rows = SourceTree.file("docs/ARCHITECTURE.md")?.lines.compactMap(FolderRow.init) ?? []
         files = SourceTree.files(in: "Sources", ending: ".swift")
     }
 

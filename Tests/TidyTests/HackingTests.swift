@@ -19,13 +19,13 @@ struct HackingTests {
     private let lines: [String]
 
     init() throws {
-        lines = try String(contentsOf: SourceTree.root.appendingPathComponent("HACKING.md"), encoding: .utf8).components(separatedBy: "\n")
+        lines = try #require(SourceTree.file("HACKING.md")).lines
     }
 
     /// Text in backticks outside code blocks, with its line.
     private var quotations: [(line: Int, text: String)] {
         lines.enumerated().filter { $0.element.indentation < 4 }.flatMap { number, line in
-            line.components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 }.map { (number + 1, $0.element) }
+            line.textsInBackticks.map { (number + 1, $0) }
         }
     }
 

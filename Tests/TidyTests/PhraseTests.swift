@@ -15,8 +15,8 @@ struct PhraseTests {
 
     @Test("are absent from all comments, strings and documents")
     func absent() throws {
-        let rootFiles = ["README.md", "CONTRIBUTING.md", "HACKING.md", "CHANGELOG.md", "Package.swift"]
-        let files = SourceTree.files(in: "Sources", "Tests", "docs", "deploy", ".ci", ending: "") + rootFiles.compactMap(SourceTree.file)
+        let manifest = try #require(SourceTree.file("Package.swift"))
+        let files = try SourceTree.files(in: "Sources", "Tests", "docs", "deploy", ".ci", ending: "") + SourceTree.rootDocuments() + [manifest]
         #expect(files.count > 700)
         for file in files where !Self.isExempt(file.path) {
             for each in finder.findings(in: file.prose) {

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The repository's text files, read from disk.
 struct SourceTree {
@@ -26,11 +27,22 @@ struct SourceTree {
         guard let text = try? String(contentsOf: root.appendingPathComponent(path), encoding: .utf8) else { return nil }
         return File(path: path, lines: text.components(separatedBy: "\n"))
     }
+
+    /// The documents in the root, all of which must exist.
+    static func rootDocuments() throws -> [File] {
+        try ["README.md", "README.ja.md", "CONTRIBUTING.md", "HACKING.md", "CHANGELOG.md"].map { name in
+            let document = file(name)
+            return try #require(document, "\(name) is missing")
+        }
+    }
 }
 
 extension String {
     /// The number of spaces at the line's beginning.
     var indentation: Int { prefix { $0 == " " }.count }
+
+    /// The texts in backticks in the line.
+    var textsInBackticks: [String] { components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 }.map { $0.element } }
 
     /// The line without its indentation.
     var unindented: Substring { drop { $0 == " " } }

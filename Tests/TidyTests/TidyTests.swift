@@ -82,12 +82,10 @@ struct TidyTests {
 
     @Test("of tests have the names in docs/TESTING.md")
     func namedTestsExist() throws {
-        let document = try #require(SourceTree.files(in: "docs", ending: "TESTING.md").first)
+        let document = try #require(SourceTree.file("docs/TESTING.md"))
         let sources = SourceTree.files(in: "Tests", ending: ".swift")
         let text = sources.flatMap(\.lines).joined(separator: "\n")
-        let names = document.lines.flatMap { line in
-            line.split(separator: "`", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
-        }
+        let names = document.lines.flatMap(\.textsInBackticks)
         #expect(names.count > 50)
         for name in Set(names) where !name.contains(" ") && !name.contains("*") {
             if name.hasPrefix("Tests/") || name.hasPrefix("deploy/") {
@@ -103,7 +101,7 @@ struct TidyTests {
 
     @Test("are described by documents whose links have existing targets")
     func linksLeadSomewhere() throws {
-        let documents = SourceTree.files(in: "docs", "deploy", ending: ".md") + rootDocuments()
+        let documents = try SourceTree.files(in: "docs", "deploy", ending: ".md") + SourceTree.rootDocuments()
         for document in documents {
             let folder = SourceTree.root.appendingPathComponent(document.path).deletingLastPathComponent()
             for target in document.lines.flatMap(links) where !target.contains("://") && !target.hasPrefix("#") {
@@ -111,16 +109,6 @@ struct TidyTests {
                 let exists = FileManager.default.fileExists(atPath: folder.appendingPathComponent(path).path)
                 #expect(exists, "\(document.path): no such file: \(target)")
             }
-        }
-    }
-
-    private func rootDocuments() -> [SourceTree.File] {
-        ["README.md", "README.ja.md", "CONTRIBUTING.md", "HACKING.md", "CHANGELOG.md"].compactMap { name in
-            guard let text = try? String(contentsOf: SourceTree.root.appendingPathComponent(name), encoding: .utf8) else {
-                Issue.record("\(name) is missing")
-                return nil
-            }
-            return SourceTree.File(path: name, lines: text.components(separatedBy: "\n"))
         }
     }
 
