@@ -56,23 +56,4 @@ struct SampleCheckTests {
         bench.run { bench.results.count == 1 }
         #expect(bench.results.map(\.status) == [.layer7Timeout])
     }
-
-    @Test("plans a server's checks again when its address changes, and for a trial: findings at one address do not apply to another")
-    func plans() throws {
-        let bench = try CheckBench()
-        var plans = 0
-        bench.start(at: TestServer.refusing()) { limits in
-            plans += 1
-            return CheckPlan(.connect, limits: limits)
-        }
-        bench.run { bench.results.count == 1 }
-        bench.runner?.resume(place)
-        #expect(plans == 1)
-        bench.runner?.setAddress(of: place, TestServer.refusing())
-        #expect(plans == 2)
-        var answers: [Bool] = []
-        bench.runner?.runTrial(place, at: TestServer.refusing()) { answers.append($0) }
-        bench.run { answers == [false] }
-        #expect(plans == 3)
-    }
 }
