@@ -29,6 +29,12 @@ struct ConfigurationSectionTests {
         for name in ConfigurationSections.all.names { #expect(ConfigurationSections.problem(withForeign: name) == nil, "\(name)") }
     }
 
+    @Test("has a name that does not begin another section's lines, because a section's name ends the section before it")
+    func nameIsDistinct() {
+        let words = ConfigurationSections.all.types.flatMap { $0.firstWords }
+        for name in ConfigurationSections.all.names { #expect(!words.contains(name), "\(name)") }
+    }
+
     @Test("takes a keyword in every place that the keyword lists")
     func takesWhatItsKeywordsSay() throws {
         for place in Configuration.places {

@@ -9,7 +9,7 @@ import Wire
 struct SampleCheck: Check {
     static let lineBytesMax = 64
     /// How long the server may take for each line.
-    static let patience = Duration.milliseconds(20)
+    static let lineTimeout = Duration.milliseconds(20)
     static let roundsCount = 2
 
     var progress: CheckProgress
@@ -38,7 +38,7 @@ struct SampleCheck: Check {
     mutating func ended(now: Instant) -> [CheckOutput] { progress.finish(.layer7InvalidResponse, now: now) }
 
     private mutating func ask(_ now: Instant) -> [CheckOutput] {
-        progress.deadline = now.advanced(by: Self.patience)
+        progress.deadline = now.advanced(by: Self.lineTimeout)
         return [.send(Array("PING\n".utf8))]
     }
 
@@ -47,7 +47,7 @@ struct SampleCheck: Check {
         case "PONG\n":
             rounds += 1
             return rounds == Self.roundsCount ? progress.finish(.layer7OK, info: "pinged", now: now) : ask(now)
-        case "BUSY\n": return progress.finish(.layer7WrongStatus, code: 1129, info: "BUSY", refusal: .full, now: now)
+        case "BUSY\n": return progress.finish(.layer7WrongStatus, code: 1040, info: "BUSY", refusal: .full, now: now)
         default: return progress.finish(.layer7InvalidResponse, now: now)
         }
     }
