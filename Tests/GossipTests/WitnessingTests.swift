@@ -15,7 +15,7 @@ struct WitnessingTests {
         return world
     }
 
-    private func sights(_ world: GossipWorld) -> [PeerView] { world.members[0].core?.peerViews(of: Self.servers, now: world.now) ?? [] }
+    private func views(_ world: GossipWorld) -> [PeerView] { world.members[0].core?.peerViews(of: Self.servers, now: world.now) ?? [] }
 
     private func observe(_ world: GossipWorld, _ node: Int, _ finding: Finding, servers: [ServerID] = servers, times: Int = 1) {
         for _ in 0..<times { for server in servers { world.observe(node, server, finding) } }
@@ -26,7 +26,7 @@ struct WitnessingTests {
     func nothing() throws {
         let world = try world()
         observe(world, 0, .passed)
-        #expect(sights(world).isEmpty)
+        #expect(views(world).isEmpty)
     }
 
     @Test("are usable, then failing, then neither")
@@ -34,11 +34,11 @@ struct WitnessingTests {
         let world = try world(nodes: 3)
         observe(world, 1, .passed)
         observe(world, 2, .passed, servers: [Self.servers[1]])
-        #expect(sights(world).map(\.usable) == [2, 1] && sights(world).map(\.seen) == [2, 1])
+        #expect(views(world).map(\.usable) == [2, 1] && views(world).map(\.seen) == [2, 1])
         observe(world, 1, .failedWithResponse, servers: [Self.servers[0]])
-        #expect(sights(world).map(\.usable) == [1, 1] && sights(world).map(\.failing) == [1, 0])
+        #expect(views(world).map(\.usable) == [1, 1] && views(world).map(\.failing) == [1, 0])
         observe(world, 1, .failedWithResponse, times: 3)
-        #expect(sights(world).map(\.usable) == [0, 1] && sights(world).map(\.failing) == [0, 0] && sights(world).map(\.seen) == [2, 1])
+        #expect(views(world).map(\.usable) == [0, 1] && views(world).map(\.failing) == [0, 0] && views(world).map(\.seen) == [2, 1])
     }
 
     @Test("show no usable server when a peer reaches none, though the peer does not blame the servers")
@@ -46,7 +46,7 @@ struct WitnessingTests {
         let world = try world()
         observe(world, 1, .passed)
         observe(world, 1, .failedWithoutResponse, times: 3)
-        #expect(sights(world).map(\.usable) == [0] && sights(world).map(\.failing) == [0] && sights(world).map(\.seen) == [2])
+        #expect(views(world).map(\.usable) == [0] && views(world).map(\.failing) == [0] && views(world).map(\.seen) == [2])
     }
 
     @Test("leave out servers that operators have taken out of the cluster")
@@ -55,7 +55,7 @@ struct WitnessingTests {
         observe(world, 1, .passed)
         try world.with(1) { core, now, outputs in try core.administer(Self.servers[0], .maint, force: .forced, now: now, into: &outputs) }
         world.run(.milliseconds(300))
-        #expect(sights(world).map(\.usable) == [1])
+        #expect(views(world).map(\.usable) == [1])
     }
 
     @Test("are unknown after the peers' death, and after a restart until the next check")
@@ -64,11 +64,11 @@ struct WitnessingTests {
         observe(world, 1, .passed)
         world.crash(1)
         world.run(.seconds(3))
-        #expect(sights(world).isEmpty)
+        #expect(views(world).isEmpty)
         world.start(1)
         world.run(.seconds(2))
-        #expect(sights(world).isEmpty)
+        #expect(views(world).isEmpty)
         observe(world, 1, .passed)
-        #expect(sights(world).map(\.usable) == [2])
+        #expect(views(world).map(\.usable) == [2])
     }
 }

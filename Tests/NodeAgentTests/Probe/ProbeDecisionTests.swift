@@ -23,8 +23,8 @@ struct ProbeDecisionTests {
             _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersEstimate = .unknown, leaving: ProbeAnswer.Cause? = nil, at time: Duration
         ) {
             let now = ProbeDecisionTests.start.advanced(by: time)
-            let sight = ProbeDecision.View(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
-            guard decision.decide([sight], leaving: leaving, now: now) else { return }
+            let view = ProbeDecision.View(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
+            guard decision.decide([view], leaving: leaving, now: now) else { return }
             turns.append((time, decision.answer.isPassing))
         }
 
@@ -102,10 +102,10 @@ struct ProbeDecisionTests {
         node.look(2, at: .zero)
         node.look(1, .unknown, at: .seconds(1))
         #expect(!node.decision.answer.isPassing)
-        let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersEstimate)] = [
+        let cases: [([(usable: Int, failing: Int)], ProbeAnswer.PeersEstimate)] = [
             ([], .unknown), ([(1, 0)], .tooFew), ([(2, 0)], .enough), ([(1, 1)], .uncertain), ([(0, 0), (3, 0)], .enough), ([(1, 0), (1, 1)], .uncertain),
         ]
-        for (peers, expected) in sights { #expect(ProbeAnswer.PeersEstimate(peers, serversMin: 2) == expected, "\(peers)") }
+        for (peers, expected) in cases { #expect(ProbeAnswer.PeersEstimate(peers, serversMin: 2) == expected, "\(peers)") }
     }
 
     @Test("passes again only after a second without a fault")
@@ -169,23 +169,23 @@ struct ProbeDecisionTests {
         let requirement = ProbeDecision.Requirement(serversMin: 1, checkInterval: Self.inter)
         var decision = ProbeDecision([requirement, requirement], whenNone: whenNone, now: Self.start)
         var now = Self.start
-        var sights = Array(repeating: ProbeDecision.View(count: ProbeCount(usable: 1, unchecked: 0), peers: .unknown), count: 2)
+        var views = Array(repeating: ProbeDecision.View(count: ProbeCount(usable: 1, unchecked: 0), peers: .unknown), count: 2)
         var lacking: [Instant?] = [nil, nil]
         var rightSince: Instant?
         for step in 0..<200 {
             let place = Int.random(in: 0...1, using: &random)
-            sights[place].count.usable = Int.random(in: 0...1, using: &random)
-            sights[place].peers = ProbeAnswer.PeersEstimate.allCases.randomElement(using: &random) ?? .unknown
-            for index in 0...1 { lacking[index] = sights[index].count.usable > 0 ? nil : lacking[index] ?? now }
+            views[place].count.usable = Int.random(in: 0...1, using: &random)
+            views[place].peers = ProbeAnswer.PeersEstimate.allCases.randomElement(using: &random) ?? .unknown
+            for index in 0...1 { lacking[index] = views[index].count.usable > 0 ? nil : lacking[index] ?? now }
             let before = decision.answer.isPassing
-            let hasTurned = decision.decide(sights, now: now)
+            let hasTurned = decision.decide(views, now: now)
             let answer = decision.answer
             #expect(hasTurned == (before != answer.isPassing))
             #expect(decision.nextDeadline.map { $0 > now } ?? true, "seed \(seed), step \(step)")
             let ages = lacking.map { $0.map { $0.duration(to: now) } }
-            let isUnknown = zip(sights, ages).contains { $1 != nil && $0.peers == .unknown }
-            let isOld = zip(sights, ages).contains { sight, age in age.map { $0 >= .seconds(6) && (sight.peers != .tooFew || whenNone == .fail) } ?? false }
-            if isUnknown || isOld { #expect(!answer.isPassing, "seed \(seed), step \(step): \(sights)") }
+            let isUnknown = zip(views, ages).contains { $1 != nil && $0.peers == .unknown }
+            let isOld = zip(views, ages).contains { view, age in age.map { $0 >= .seconds(6) && (view.peers != .tooFew || whenNone == .fail) } ?? false }
+            if isUnknown || isOld { #expect(!answer.isPassing, "seed \(seed), step \(step): \(views)") }
             if lacking == [nil, nil] {
                 rightSince = rightSince ?? now
                 if let rightSince, rightSince.advanced(by: ProbeDecision.recovery) <= now { #expect(answer.isPassing, "seed \(seed), step \(step)") }

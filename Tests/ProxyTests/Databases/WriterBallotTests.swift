@@ -24,7 +24,7 @@ struct WriterBallotTests {
     }
 
     @Test("depends on each server's state: writable, ruled out, or open")
-    func sights() {
+    func writability() {
         let all: [Writability] = [.unknown, .unreachable, .unanswered, .readOnly, Self.writable, Self.replicating]
         #expect(all.map(\.isWritable) == [false, false, false, false, true, true])
         #expect(all.map(\.isRuledOut) == [false, true, false, true, false, false])
@@ -38,13 +38,13 @@ struct WriterBallotTests {
             ([Self.writable, Self.replicating, Self.writable], nil), ([Self.replicating, Self.replicating, .readOnly], nil),
             ([.readOnly, .readOnly, .readOnly], nil),
         ]
-        for (sights, writer) in cases {
+        for (writability, writer) in cases {
             var election = WriterElection(choices: [10, 20, 30])
-            let decision = election.decide(sights, peers: .reachable([]))
-            #expect(decision.writer == writer && election.choice == writer && election.ballot?.epoch == (writer == nil ? nil : 1), "\(sights)")
+            let decision = election.decide(writability, peers: .reachable([]))
+            #expect(decision.writer == writer && election.choice == writer && election.ballot?.epoch == (writer == nil ? nil : 1), "\(writability)")
             #expect(decision.message?.isConfirmed == (writer == nil ? nil : true) && decision.closing.isEmpty)
-            let count = sights.count { $0.isWritable }
-            if writer == nil { #expect(decision.problem == (count > 1 ? .severalWritable([0, 1, 2].filter { sights[$0].isWritable }) : .noneWritable)) }
+            let count = writability.count { $0.isWritable }
+            if writer == nil { #expect(decision.problem == (count > 1 ? .severalWritable([0, 1, 2].filter { writability[$0].isWritable }) : .noneWritable)) }
         }
     }
 
@@ -60,25 +60,26 @@ struct WriterBallotTests {
             ([.unreachable, Self.writable, Self.writable], .reachable([]), Self.ballot(4, 10), .severalWritable([1, 2])),
             ([.unknown, .readOnly, .readOnly], .reachable([]), Self.ballot(4, 10), nil),
         ]
-        for (sights, peers, memory, trouble) in cases {
+        for (writability, peers, memory, trouble) in cases {
             var election = WriterElection(choices: [10, 20, 30], memory: memory)
-            let decision = election.decide(sights, peers: peers)
-            #expect(decision.problem == trouble && (decision.writer == nil) == (trouble != nil) && election.ballot == memory, "\(sights) \(peers)")
+            let decision = election.decide(writability, peers: peers)
+            #expect(decision.problem == trouble && (decision.writer == nil) == (trouble != nil) && election.ballot == memory, "\(writability) \(peers)")
         }
     }
 
     @Test("moves only from a writer that is ruled out or silent, to another one")
     func moves() {
-        for (sight, isLeft) in [(Writability.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
+        for (writability, isLeft) in [(Writability.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
             var election = Self.following()
-            let decision = election.decide([sight, .readOnly, Self.writable], peers: .reachable([]))
-            #expect(decision.writer == (isLeft ? 2 : 0) && election.ballot == (isLeft ? Self.ballot(5, 30) : Self.ballot(4, 10)), "\(sight)")
+            let decision = election.decide([writability, .readOnly, Self.writable], peers: .reachable([]))
+            #expect(decision.writer == (isLeft ? 2 : 0) && election.ballot == (isLeft ? Self.ballot(5, 30) : Self.ballot(4, 10)), "\(writability)")
             #expect(
                 decision.closing == (isLeft ? [0, 1] : [])
-                    && decision.message == WriterMessage(ballot: election.ballot ?? Self.ballot(0, 0), isConfirmed: isLeft || sight == Self.replicating))
+                    && decision.message == WriterMessage(ballot: election.ballot ?? Self.ballot(0, 0), isConfirmed: isLeft || writability == Self.replicating))
             var waiting = Self.following()
             #expect(
-                waiting.decide([sight, .readOnly, Self.writable], peers: .awaited).closing.isEmpty && waiting.ballot == Self.ballot(4, 10), "peers are awaited")
+                waiting.decide([writability, .readOnly, Self.writable], peers: .awaited).closing.isEmpty && waiting.ballot == Self.ballot(4, 10),
+                "peers are awaited")
         }
         var stranger = WriterElection(choices: [10, 20, 30], memory: Self.ballot(4, 99))
         let decision = stranger.decide([.readOnly, Self.writable, .readOnly], peers: .reachable([]))

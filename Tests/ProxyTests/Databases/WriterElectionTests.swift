@@ -89,7 +89,7 @@ struct WriterElectionTests {
         for step in 0..<3_000 {
             world.step()
             guard world.isSafe else {
-                Issue.record("seed \(seed), step \(step): \(world.nodes.map(\.decision)) by \(world.nodes.map(\.sights))")
+                Issue.record("seed \(seed), step \(step): \(world.nodes.map(\.decision)) by \(world.nodes.map(\.writability))")
                 return
             }
         }
@@ -107,7 +107,7 @@ struct WriterElectionTests {
 struct ElectionWorld {
     struct Member {
         var election = WriterElection(choices: [10, 20, 30])
-        var sights = Array(repeating: Writability.unknown, count: 3)
+        var writability = Array(repeating: Writability.unknown, count: 3)
         var decision = WriterElection.Decision()
         /// The latest ballot received from each node, by node.
         var heard: [WriterMessage?]
@@ -146,7 +146,7 @@ struct ElectionWorld {
         var common: Int?
         for node in nodes {
             guard let writer = node.decision.writer else { continue }
-            guard common ?? writer == writer, node.sights[writer] != .readOnly, node.sights[writer] != .unreachable else { return false }
+            guard common ?? writer == writer, node.writability[writer] != .readOnly, node.writability[writer] != .unreachable else { return false }
             common = writer
         }
         return true
@@ -170,7 +170,7 @@ struct ElectionWorld {
             if nodes[index].isStarting { nodes[index].isStarting = !nodes.indices.allSatisfy { $0 == index || hasHeard(index, of: $0) } }
             if chance(6) {
                 let server = Int.random(in: 0..<3, using: &random)
-                nodes[index].sights[server] = isTroubled && chance(20) ? .unreachable : truth[server]
+                nodes[index].writability[server] = isTroubled && chance(20) ? .unreachable : truth[server]
             }
             decide(index)
         }
@@ -208,7 +208,7 @@ struct ElectionWorld {
             WriterPeers.Peer(name: "node\($0)", message: nodes[index].heard[$0], known: nodes[index].known[$0])
         }
         let before = nodes[index].decision.message
-        nodes[index].decision = nodes[index].election.decide(nodes[index].sights, peers: nodes[index].isStarting ? .awaited : .reachable(peers))
+        nodes[index].decision = nodes[index].election.decide(nodes[index].writability, peers: nodes[index].isStarting ? .awaited : .reachable(peers))
         guard nodes[index].decision.message != before else { return }
         for other in nodes.indices where other != index { say(from: index, to: other) }
     }
