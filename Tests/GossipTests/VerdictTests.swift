@@ -157,7 +157,7 @@ struct VerdictTests {
     }
 
     @Test("counts a server without an address or weight as unusable, in any administrative state")
-    func circumstances() throws {
+    func unusableServers() throws {
         let world = try world(.anyDown)
         let usable = { world.members[1].core?.usableCount(ofProxy: 0) }
         world.local(1, .localState(Self.second, .maint))

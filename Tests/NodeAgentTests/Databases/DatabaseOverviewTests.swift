@@ -37,8 +37,8 @@ struct DatabaseOverviewTests {
         mutating func look(_ looks: [DatabaseFindings]) {
             for (server, look) in looks.enumerated() { watch.apply(look, of: server, now: now) }
             let statuses = backend.servers.indices.map { registry.status(of: ServerReference(backend: 0, server: $0)) }
-            let circumstances = statuses.map { DatabaseWatch.ServerInput(isRunning: $0.isRunning, isAvailable: $0.isAvailable) }
-            let outcome = watch.decide(circumstances, peers: .reachable([]), now: now)
+            let inputs = statuses.map { DatabaseWatch.ServerInput(isRunning: $0.isRunning, isAvailable: $0.isAvailable) }
+            let outcome = watch.decide(inputs, peers: .reachable([]), now: now)
             for (server, fitness) in outcome.fitness.enumerated() { apply(.setFitness(fitness), server) }
         }
 

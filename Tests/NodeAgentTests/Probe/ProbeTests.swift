@@ -9,26 +9,26 @@ import Wire
 
 @Suite("The probe responder")
 struct ProbeResponderTests {
-    private let fitness: ProbeSharedState
+    private let sharedState: ProbeSharedState
     private let listener: OpenFile
     private let address: SocketAddress
 
     init() throws {
-        fitness = try ProbeSharedState(requirements: [[ProbeRequirementName(proxy: "mysql", serversMin: 1)]], now: MonotonicClock.now())
+        sharedState = try ProbeSharedState(requirements: [[ProbeRequirementName(proxy: "mysql", serversMin: 1)]], now: MonotonicClock.now())
         listener = try listenOnLoopback()
         address = try #require(Sockets.localAddress(listener.raw))
     }
 
     /// Sets the control thread's answer: `count` usable servers, one required.
     private func setUsable(_ count: Int) {
-        fitness.set([ProbeCount(usable: count, unchecked: 0)], of: 0)
-        fitness.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .unknown)), of: 0)
+        sharedState.set([ProbeCount(usable: count, unchecked: 0)], of: 0)
+        sharedState.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .unknown)), of: 0)
     }
 
     private func start(_ mode: ProbeSettings.Mode, limits: ProbeLimits = ProbeLimits()) throws -> ProbeResponder {
         var settings = ProbeSettings(name: "nlb")
         settings.mode = mode
-        return try ProbeResponder(ports: [ProbePort(settings: settings, listeners: [listener])], sharedState: fitness, limits: limits) { _ in }
+        return try ProbeResponder(ports: [ProbePort(settings: settings, listeners: [listener])], sharedState: sharedState, limits: limits) { _ in }
     }
 
     /// Connects until connects are refused, or accepted: the thread notices a change with a delay.
@@ -52,7 +52,7 @@ struct ProbeResponderTests {
         #expect(up.hasPrefix("HTTP/1.1 200 OK\r\n"))
         let three = "\"proxies\":{\"mysql\":{\"usable\":3,\"unchecked\":0,\"required\":1}}"
         #expect(up.contains("{\"status\":\"up\",\(three)}\nHTTP/1.1 200 OK\r\n"))
-        fitness.setStopping()
+        sharedState.setStopping()
         try client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
         #expect(client.read(until: "<end>").contains("this node is stopping"))
         responder.end()
@@ -92,7 +92,7 @@ struct ProbeResponderTests {
         }
         setUsable(1)
         #expect(eventually(isOpen: true))
-        fitness.setStopping()
+        sharedState.setStopping()
         #expect(eventually(isOpen: false))
         responder.end()
     }
@@ -203,14 +203,14 @@ struct ProbeResponderTests {
     func questions() throws {
         setUsable(1)
         let responder = try start(.http)
-        #expect(fitness.requests(of: 0) == ProbeRequests())
+        #expect(sharedState.requests(of: 0) == ProbeRequests())
         let before = MonotonicClock.now()
         let client = try Client(to: address)
         for _ in 0..<3 {
             try client.send("GET / HTTP/1.1\r\n\r\n")
             #expect(client.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
         }
-        let questions = fitness.requests(of: 0)
+        let questions = sharedState.requests(of: 0)
         #expect(questions.count == 3 && questions.source == .v4(0x7f00_0001))
         #expect(questions.last.map { $0 >= before && $0 <= MonotonicClock.now() } == true)
         responder.end()
@@ -219,7 +219,7 @@ struct ProbeResponderTests {
     @Test("fails while the control thread is starved, and passes when it runs again", arguments: [ProbeSettings.Mode.http, .tcp])
     func starved(mode: ProbeSettings.Mode) throws {
         setUsable(1)
-        fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
+        sharedState.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         var limits = ProbeLimits()
         limits.stalledAfter = .milliseconds(50)
         let responder = try start(mode, limits: limits)
@@ -231,14 +231,14 @@ struct ProbeResponderTests {
         }
         func eventually(_ isPassing: Bool) -> Bool { Support.eventually(within: 10) { passes() == isPassing } }
         #expect(eventually(true))
-        fitness.recordSignOfLife(at: MonotonicClock.now())
+        sharedState.recordSignOfLife(at: MonotonicClock.now())
         #expect(eventually(false))
-        #expect(fitness.consumeStalled())
-        fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
+        #expect(sharedState.consumeStalled())
+        sharedState.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         #expect(eventually(true))
-        fitness.setStuck(threads: 1)
+        sharedState.setStuck(threads: 1)
         #expect(eventually(false))
-        fitness.setStuck(threads: 0)
+        sharedState.setStuck(threads: 0)
         #expect(eventually(true))
         responder.end()
     }
@@ -262,7 +262,7 @@ struct ProbeResponderTests {
             if number % 10 == 7 { held.append(client) }
         }
         // A busy machine may have taken more than the five seconds after which the control thread, which this test lacks, counts as starved.
-        fitness.recordSignOfLife(at: MonotonicClock.now())
+        sharedState.recordSignOfLife(at: MonotonicClock.now())
         let client = try Client(to: address)
         try client.send("GET / HTTP/1.0\r\n\r\n")
         let answer = client.read(until: "<end>")
@@ -280,44 +280,44 @@ struct ProbeResponderTests {
 struct ProbeFitnessTests {
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
-    private func fitness() throws -> ProbeSharedState {
-        let fitness = try ProbeSharedState(requirements: [[]], now: start)
-        fitness.set(ProbeAnswer(isPassing: true, .fit), of: 0)
-        return fitness
+    private func sharedState() throws -> ProbeSharedState {
+        let sharedState = try ProbeSharedState(requirements: [[]], now: start)
+        sharedState.set(ProbeAnswer(isPassing: true, .fit), of: 0)
+        return sharedState
     }
 
     @Test("counts the control thread as starved only while the probe thread itself runs")
     func starvation() throws {
-        let fitness = try fitness()
+        let sharedState = try sharedState()
         let later = start.advanced(by: .seconds(20))
-        #expect(fitness.answer(of: 0, ranSince: start, now: start.advanced(by: .seconds(5))).isPassing)
-        #expect(fitness.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was paused")
-        #expect(!fitness.consumeStalled())
-        #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stalled))
-        #expect(fitness.consumeStalled() && !fitness.consumeStalled())
-        fitness.recordSignOfLife(at: later)
-        #expect(fitness.answer(of: 0, ranSince: start, now: later).isPassing)
-        fitness.setStopping()
-        #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stopping))
+        #expect(sharedState.answer(of: 0, ranSince: start, now: start.advanced(by: .seconds(5))).isPassing)
+        #expect(sharedState.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was paused")
+        #expect(!sharedState.consumeStalled())
+        #expect(sharedState.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stalled))
+        #expect(sharedState.consumeStalled() && !sharedState.consumeStalled())
+        sharedState.recordSignOfLife(at: later)
+        #expect(sharedState.answer(of: 0, ranSince: start, now: later).isPassing)
+        sharedState.setStopping()
+        #expect(sharedState.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stopping))
     }
 
     @Test("holds the address of the last request, of either family, or none")
     func sources() throws {
-        let fitness = try fitness()
+        let sharedState = try sharedState()
         for source in [.v4(0x0a00_0001), .v6(high: 1, low: 2), nil, .v4(0)] as [IPAddress?] {
-            fitness.recordRequest(0, from: source, now: start)
-            #expect(fitness.requests(of: 0).source == source)
+            sharedState.recordRequest(0, from: source, now: start)
+            #expect(sharedState.requests(of: 0).source == source)
         }
-        #expect(fitness.requests(of: 0).count == 4)
+        #expect(sharedState.requests(of: 0).count == 4)
     }
 
     @Test("is reported as a table with one line a section, the reason last")
     func report() throws {
-        let fitness = try fitness()
-        fitness.recordRequest(0, from: .v4(0x0a00_0001), now: start)
+        let sharedState = try sharedState()
+        sharedState.recordRequest(0, from: .v4(0x0a00_0001), now: start)
         var row = ProbeReport.Row(
             name: "nlb", answer: ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .enough)),
-            requirements: [ProbeRequirementName(proxy: "mysql", serversMin: 1)], since: start, requests: fitness.requests(of: 0), isDraining: false)
+            requirements: [ProbeRequirementName(proxy: "mysql", serversMin: 1)], since: start, requests: sharedState.requests(of: 0), isDraining: false)
         let now = start.advanced(by: .milliseconds(12_500))
         #expect(
             ProbeReport(rows: [row], now: now).text

@@ -356,12 +356,12 @@ struct DatabaseJudgeTests {
         }
     }
 
-    private static func isStopped(_ standing: DatabaseJudge.ServerState) -> Bool {
-        if case .applierStopped = standing.fault { true } else { false }
+    private static func isStopped(_ state: DatabaseJudge.ServerState) -> Bool {
+        if case .applierStopped = state.fault { true } else { false }
     }
 
-    private static func isLagging(_ standing: DatabaseJudge.ServerState) -> Bool {
-        if case .lagging = standing.fault { true } else { false }
+    private static func isLagging(_ state: DatabaseJudge.ServerState) -> Bool {
+        if case .lagging = state.fault { true } else { false }
     }
 
     private static func anyLook(_ random: inout SplitMix64) -> DatabaseFindings {

@@ -10,7 +10,7 @@ struct DatabaseWatchTests {
     private struct Bench {
         var watch: DatabaseWatch
         var now = Instant(nanoseconds: 1_000_000_000)
-        var circumstances = Array(repeating: ServerInput(isRunning: true, isAvailable: true), count: 2)
+        var servers = Array(repeating: ServerInput(isRunning: true, isAvailable: true), count: 2)
         var peers = WriterPeers.reachable([])
 
         init(_ role: DatabaseRole, memory: [ServerFitness?] = [nil, nil], ages: [Duration] = [.zero, .zero], writer: WriterMemory? = nil) {
@@ -29,7 +29,7 @@ struct DatabaseWatchTests {
             return decide()
         }
 
-        mutating func decide() -> DatabaseWatch.Outcome { watch.decide(circumstances, peers: peers, now: now) }
+        mutating func decide() -> DatabaseWatch.Outcome { watch.decide(servers, peers: peers, now: now) }
     }
 
     private static func server(isReadOnly: Bool) -> DatabaseFindings { .seen(DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)) }
@@ -114,7 +114,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(.failed, Self.writable).fitness[1] == .fullWeight)
         var down = Bench(.primary)
         _ = down.look(Self.writable, Self.readOnly)
-        down.circumstances[0] = ServerInput(isRunning: false, isAvailable: false)
+        down.servers[0] = ServerInput(isRunning: false, isAvailable: false)
         #expect(down.look(.failed, Self.writable).fitness[1] == .fullWeight)
     }
 
