@@ -6,43 +6,43 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("A worker's conversation with its master")
+@Suite("A worker's protocol with its master")
 struct WorkerProtocolTests {
-    private typealias Word = WorkerProtocol.Message
+    private typealias Message = WorkerProtocol.Message
     private typealias Answer = WorkerProtocol.Answer
 
-    private static let words: [WorkerProtocol.Message] = [
+    private static let messages: [WorkerProtocol.Message] = [
         .configuration, .sockets(3), .sockets(0), .state, .lastState, .ready, .draining, .alive, .foreign,
     ]
     private static let starting = WorkerRoster.Stage.starting(.first)
 
     /// A worker that has sent all messages that workers send before they serve.
     private static func ready() -> WorkerProtocol {
-        var conversation = WorkerProtocol()
-        for word in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Word] { _ = conversation.judge(word, stage: starting) }
-        return conversation
+        var workerProtocol = WorkerProtocol()
+        for message in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Message] { _ = workerProtocol.judge(message, stage: starting) }
+        return workerProtocol
     }
 
     private static func isBreach(_ answer: WorkerProtocol.Answer) -> Bool { if case .breach = answer { true } else { false } }
 
     @Test("allows an honest worker's messages, from its start to its end")
     func honest() {
-        var conversation = WorkerProtocol()
-        #expect(conversation.judge(.sockets(250), stage: Self.starting) == .keep)
-        #expect(conversation.judge(.sockets(7), stage: Self.starting) == .keep)
-        #expect(conversation.judge(.configuration, stage: Self.starting) == .keep)
-        #expect(conversation.judge(.state, stage: Self.starting) == .keep)
-        #expect(conversation.judge(.ready, stage: Self.starting) == .serve)
+        var workerProtocol = WorkerProtocol()
+        #expect(workerProtocol.judge(.sockets(250), stage: Self.starting) == .keep)
+        #expect(workerProtocol.judge(.sockets(7), stage: Self.starting) == .keep)
+        #expect(workerProtocol.judge(.configuration, stage: Self.starting) == .keep)
+        #expect(workerProtocol.judge(.state, stage: Self.starting) == .keep)
+        #expect(workerProtocol.judge(.ready, stage: Self.starting) == .serve)
         for _ in 1...3 {
-            #expect(conversation.judge(.alive, stage: .serving) == .ignore)
-            #expect(conversation.judge(.state, stage: .serving) == .remember)
+            #expect(workerProtocol.judge(.alive, stage: .serving) == .ignore)
+            #expect(workerProtocol.judge(.state, stage: .serving) == .remember)
         }
-        var draining = conversation
+        var draining = workerProtocol
         #expect(draining.judge(.draining, stage: .serving) == .recordDrain)
         #expect(draining.judge(.state, stage: .serving) == .remember)
-        #expect(conversation.judge(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
-        #expect(conversation.judge(.lastState, stage: .leaving) == .passOn)
-        #expect(conversation.judge(.alive, stage: .leaving) == .ignore)
+        #expect(workerProtocol.judge(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
+        #expect(workerProtocol.judge(.lastState, stage: .leaving) == .passOn)
+        #expect(workerProtocol.judge(.alive, stage: .leaving) == .ignore)
     }
 
     @Test(
@@ -50,18 +50,18 @@ struct WorkerProtocolTests {
         arguments: 0..<64 as Range<UInt64>)
     func hostile(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        for start in Self.words {
+        for start in Self.messages {
             for stage in [Self.starting, .serving, .leaving] {
-                var conversation = Self.ready()
+                var workerProtocol = Self.ready()
                 var lastStates = 0
                 for step in 0..<40 {
-                    let word = step == 0 ? start : try #require(Self.words.randomElement(using: &random))
-                    let answer = conversation.judge(word, stage: stage)
-                    #expect(answer != .keep && answer != .serve, "seed \(seed), step \(step): \(word) of \(stage)")
-                    #expect(answer != .remember || word == .state && stage == .serving)
-                    #expect(answer != .recordDrain || word == .draining && stage == .serving)
+                    let message = step == 0 ? start : try #require(Self.messages.randomElement(using: &random))
+                    let answer = workerProtocol.judge(message, stage: stage)
+                    #expect(answer != .keep && answer != .serve, "seed \(seed), step \(step): \(message) of \(stage)")
+                    #expect(answer != .remember || message == .state && stage == .serving)
+                    #expect(answer != .recordDrain || message == .draining && stage == .serving)
                     if answer == .passOn { lastStates += 1 }
-                    #expect(Self.isBreach(answer) == ![.state, .draining, .alive].contains(word) || answer == .passOn)
+                    #expect(Self.isBreach(answer) == ![.state, .draining, .alive].contains(message) || answer == .passOn)
                 }
                 #expect(lastStates <= (stage == .leaving ? 1 : 0))
             }
@@ -71,14 +71,14 @@ struct WorkerProtocolTests {
     @Test("has one configuration, after the sockets, and one readiness, after the state", arguments: 0..<64 as Range<UInt64>)
     func starting(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        var conversation = WorkerProtocol()
+        var workerProtocol = WorkerProtocol()
         var kept: [WorkerProtocol.Message] = []
         for _ in 0..<200 {
-            let word = try #require(Self.words.randomElement(using: &random))
-            switch conversation.judge(word, stage: Self.starting) {
-            case .keep: kept.append(word)
+            let message = try #require(Self.messages.randomElement(using: &random))
+            switch workerProtocol.judge(message, stage: Self.starting) {
+            case .keep: kept.append(message)
             case .serve: kept.append(.ready)
-            case .remember, .passOn, .recordDrain: Issue.record("seed \(seed): \(word) from a worker that does not serve")
+            case .remember, .passOn, .recordDrain: Issue.record("seed \(seed): \(message) from a worker that does not serve")
             case .ignore, .breach: break
             }
         }
@@ -90,9 +90,9 @@ struct WorkerProtocolTests {
 
     @Test("is limited: the sockets of a start, and the messages of a second")
     func floods() {
-        var conversation = WorkerProtocol()
+        var workerProtocol = WorkerProtocol()
         var sockets = 0
-        while conversation.judge(.sockets(250), stage: Self.starting) == .keep { sockets += 250 }
+        while workerProtocol.judge(.sockets(250), stage: Self.starting) == .keep { sockets += 250 }
         #expect(sockets <= InheritedSockets.socketsMax && sockets > InheritedSockets.socketsMax - 250)
         var serving = Self.ready()
         for _ in 1...10 {

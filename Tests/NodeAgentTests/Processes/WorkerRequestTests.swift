@@ -4,7 +4,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("A question of the master to its worker")
+@Suite("A request of the master to its worker")
 struct WorkerRequestTests {
     private let reactor: Reactor
     private let master: ProcessChannel
@@ -25,8 +25,8 @@ struct WorkerRequestTests {
     @Test("takes a long answer in pieces, one a round")
     func pieces() throws {
         var answers: [[UInt8]] = []
-        let question = try WorkerRequest("show stat", over: master, on: reactor) { answers.append($0) }
-        question.start()
+        let request = try WorkerRequest("show stat", over: master, on: reactor) { answers.append($0) }
+        request.start()
         var file: OpenFile? = try connection()
         let raw = try #require(file?.raw)
         #expect(try Sockets.receive(raw, upTo: 100).map { String(decoding: $0, as: UTF8.self) } == "show stat\n")
@@ -44,14 +44,14 @@ struct WorkerRequestTests {
     @Test("closes the connection when the answer is no longer wanted: a worker skips a line that it has not begun")
     func cancel() throws {
         let target = StubTarget()
-        let question = try WorkerRequest("set weight mysql/db1 5", over: master, on: reactor) { _ in Issue.record("an answer") }
-        question.start()
-        question.cancel()
+        let request = try WorkerRequest("set weight mysql/db1 5", over: master, on: reactor) { _ in Issue.record("an answer") }
+        request.start()
+        request.cancel()
         let server = RuntimeServer(reactor: reactor, interpreter: RuntimeInterpreter(target: target), connectionsMax: 1, timeout: .seconds(10))
         var rights = RuntimeRights()
         rights.level = .admin
         server.serve(connection: try connection(), rights: rights)
         for _ in 0..<10 { reactor.runOnce(waitingAtMost: .milliseconds(1)) }
-        #expect(target.reaches.isEmpty && server.connectionsCurrent == 0)
+        #expect(target.scopes.isEmpty && server.connectionsCurrent == 0)
     }
 }

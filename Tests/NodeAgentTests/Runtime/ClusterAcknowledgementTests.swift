@@ -53,7 +53,7 @@ struct ClusterAcknowledgementTests {
         let reactor = try Reactor()
         let target = StubTarget()
         var peers = [Self.peer("b")]
-        target.receipt = AnswerText(later: { answer in
+        target.changeAnswer = AnswerText(later: { answer in
             let wait = AcknowledgementWait(ClusterAcknowledgement(revision: 5, now: reactor.now), reactor: reactor, peers: { peers }, answer: answer)
             wait.poll()
             return { wait.cancel() }

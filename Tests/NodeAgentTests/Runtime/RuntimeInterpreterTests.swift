@@ -15,9 +15,9 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
         ServerName(backend: "mysql", server: "db2"): RuntimeWeight(current: 10, initial: 10),
     ]
     var current = sampleSnapshot()
-    var reaches: [CommandScope] = []
+    var scopes: [CommandScope] = []
     /// The answer to commands that change state.
-    var receipt = AnswerText("")
+    var changeAnswer = AnswerText("")
     var keyChanges: [KeyChange] = []
 
     var outlines: [ProxyOutline] { current.outlines }
@@ -46,16 +46,16 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
         return ServerReference(backend: 0, server: named.count - 1)
     }
 
-    func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: CommandScope) throws(RuntimeTargetError) -> AnswerText {
-        reaches.append(reach)
+    func setState(_ state: AdministrativeState, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText {
+        scopes.append(scope)
         states[named[server.server]] = state
-        return receipt
+        return changeAnswer
     }
 
-    func setWeight(_ weight: Int, of server: ServerReference, _ reach: CommandScope) throws(RuntimeTargetError) -> AnswerText {
-        reaches.append(reach)
+    func setWeight(_ weight: Int, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText {
+        scopes.append(scope)
         weights[named[server.server]]?.current = weight
-        return receipt
+        return changeAnswer
     }
 
     func gossipReport() -> GossipReport? { nil }
@@ -147,9 +147,9 @@ struct RuntimeInterpreterTests {
             ("set server mysql/db1 weight 5 on cluster", .cluster(ClusterCommandOptions()), "\n"), ("set weight mysql/db1 5 on node", .node, "\n"),
             ("set weight mysql/db1 50% on cluster force for 1h", .cluster(ClusterCommandOptions(duration: .seconds(3_600), isForced: true)), "\n"),
         ])
-    func reaches(line: String, reach: CommandScope, answer: String) {
+    func scopes(line: String, scope: CommandScope, answer: String) {
         #expect(run(line) == answer)
-        #expect(target.reaches == [reach])
+        #expect(target.scopes == [scope])
     }
 
     @Test(
@@ -164,9 +164,9 @@ struct RuntimeInterpreterTests {
             ("set weight mysql/db1 5 on cluster for", "'for' expects a time up to 24d, such as 10m.\n\n"),
             ("set weight mysql/db1 5 on cluster for long", "'for' expects a time up to 24d, such as 10m.\n\n"),
         ])
-    func halfReaches(line: String, answer: String) {
+    func incompleteScopes(line: String, answer: String) {
         #expect(run(line) == answer)
-        #expect(target.reaches.isEmpty)
+        #expect(target.scopes.isEmpty)
     }
 
     @Test("changes keys by their ids, and never repeats a key")
@@ -262,7 +262,7 @@ struct RuntimeInterpreterTests {
         var session = RuntimeSession(level: .admin, timeout: .seconds(10))
         let line = String(repeating: "set weight mysql/db1 5;", count: 500)
         #expect(pieces(Array(line.utf8), &session) == Array(repeating: "\n", count: 500))
-        #expect(target.reaches.count == 500)
+        #expect(target.scopes.count == 500)
     }
 
     @Test(

@@ -168,7 +168,7 @@ struct RuntimeServerTests {
         let text = try exchange(String(repeating: "show stat;", count: 1_000) + "set weight mysql/db1 5\n")
         #expect(text.hasSuffix("\nThe answer is longer than 8388608 bytes and cut off here: ask for less.\n\n"))
         #expect(text.utf8.count < RuntimeServer.outputBytesMax + 4096)
-        #expect(target.rowsRead < 130 && target.reaches.isEmpty && server.connectionsCurrent == 0)
+        #expect(target.rowsRead < 130 && target.scopes.isEmpty && server.connectionsCurrent == 0)
         let prompted = try exchange("prompt\n" + String(repeating: "show stat;", count: 1_000) + "\nshow version\nquit\n")
         #expect(prompted.hasSuffix("ask for less.\n\n> 3.5-tsukada-0.1.0\n\n> "))
     }
@@ -189,11 +189,11 @@ struct RuntimeServerTests {
         let server = try server()
         var files = try clients(1, of: server, saying: String(repeating: "set weight mysql/db1 5;", count: 100) + "drain\n", level: .admin)
         if rounds > 1 { for _ in 0..<rounds { reactor.runOnce(waitingAtMost: .zero) } }
-        let before = target.reaches.count
+        let before = target.scopes.count
         #expect(rounds == 1 ? before == 0 : (1..<rounds).contains(before))
         files.removeAll()
         for _ in 0..<200 { reactor.runOnce(waitingAtMost: .zero) }
-        #expect(target.reaches.count == before && target.drains.isEmpty && server.connectionsCurrent == 0)
+        #expect(target.scopes.count == before && target.drains.isEmpty && server.connectionsCurrent == 0)
     }
 
     @Test("runs the lines of a client that closes only its sending side")
@@ -202,7 +202,7 @@ struct RuntimeServerTests {
         let files = try clients(1, of: server, saying: "set weight mysql/db1 5;drain force\n", level: .admin)
         shutdown(files[0].raw, Int32(SHUT_WR))
         for _ in 0..<10 { reactor.runOnce(waitingAtMost: .zero) }
-        #expect(target.reaches.count == 1 && target.drains == [.forced])
+        #expect(target.scopes.count == 1 && target.drains == [.forced])
         #expect(try Sockets.receive(files[0].raw, upTo: 100).map { String(decoding: $0, as: UTF8.self) } == "\nDraining: 1\n\n")
     }
 
@@ -221,7 +221,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 1)
         try first.send("quit\n")
         for _ in 0..<20 where server.connectionsCurrent > 0 { reactor.runOnce(waitingAtMost: .milliseconds(10)) }
-        #expect(target.reaches.isEmpty && server.connectionsCurrent == 0)
+        #expect(target.scopes.isEmpty && server.connectionsCurrent == 0)
     }
 
     @Test("cancels an answer from another process when the client closes")

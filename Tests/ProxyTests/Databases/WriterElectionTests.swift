@@ -117,12 +117,12 @@ struct ElectionWorld {
         var isStarting = true
     }
 
-    struct Word {
+    struct Message {
         var from: Int
         var to: Int
         var at: Int
         var run: Int
-        var word: WriterMessage?
+        var content: WriterMessage?
         /// The acknowledged ballot, in an acknowledgement.
         var known: WriterBallot?
     }
@@ -130,7 +130,7 @@ struct ElectionWorld {
     var nodes: [Member]
     var truth: [Writability] = [.writable(isReplicating: false), .readOnly, .readOnly]
     private var random: SplitMix64
-    private var words: [Word] = []
+    private var messages: [Message] = []
     private var now = 0
     private var runs: [Int]
 
@@ -163,9 +163,9 @@ struct ElectionWorld {
         }
         if isTroubled, chance(400) { restart(Int.random(in: 0..<nodes.count, using: &random)) }
         // A node's ballots arrive late but in order; a ballot that a later one replaces may be lost.
-        let due = words.filter { $0.at <= now && $0.run == runs[$0.from] }
-        words.removeAll { $0.at <= now }
-        for word in due { deliver(word) }
+        let due = messages.filter { $0.at <= now && $0.run == runs[$0.from] }
+        messages.removeAll { $0.at <= now }
+        for message in due { deliver(message) }
         for index in nodes.indices {
             if nodes[index].isStarting { nodes[index].isStarting = !nodes.indices.allSatisfy { $0 == index || hasHeard(index, of: $0) } }
             if chance(6) {
@@ -177,17 +177,17 @@ struct ElectionWorld {
     }
 
     /// Delivers a ballot, which is acknowledged, or an acknowledgement.
-    private mutating func deliver(_ word: Word) {
-        if let known = word.known {
+    private mutating func deliver(_ message: Message) {
+        if let known = message.known {
             // Of two acknowledgements the higher one is the later: epochs never fall.
-            nodes[word.to].known[word.from] = nodes[word.to].known[word.from].map { max($0, known) } ?? known
+            nodes[message.to].known[message.from] = nodes[message.to].known[message.from].map { max($0, known) } ?? known
             return
         }
-        nodes[word.to].heard[word.from] = word.word
-        decide(word.to)
-        guard let ballot = word.word?.ballot else { return }
+        nodes[message.to].heard[message.from] = message.content
+        decide(message.to)
+        guard let ballot = message.content?.ballot else { return }
         let delay = Int.random(in: 1...12, using: &random)
-        words.append(Word(from: word.to, to: word.from, at: now + delay, run: runs[word.to], word: nil, known: ballot))
+        messages.append(Message(from: message.to, to: message.from, at: now + delay, run: runs[message.to], content: nil, known: ballot))
     }
 
     /// A node that starts waits for the others' present ballots before it takes part.
@@ -196,7 +196,7 @@ struct ElectionWorld {
     private mutating func restart(_ index: Int) {
         nodes[index] = Member(heard: Array(repeating: nil, count: nodes.count), known: Array(repeating: nil, count: nodes.count))
         runs[index] += 1
-        words.removeAll { $0.from == index || $0.to == index }
+        messages.removeAll { $0.from == index || $0.to == index }
         for other in nodes.indices where other != index {
             (nodes[other].heard[index], nodes[other].known[index]) = (nil, nil)
             say(from: other, to: index)
@@ -216,8 +216,8 @@ struct ElectionWorld {
     /// A node's ballots arrive late but in order.
     private mutating func say(from: Int, to: Int) {
         let delay = Int.random(in: 1...12, using: &random)
-        let last = words.filter { $0.from == from && $0.to == to && $0.known == nil }.map(\.at).max() ?? 0
-        words.append(Word(from: from, to: to, at: max(now + delay, last), run: runs[from], word: nodes[from].decision.message, known: nil))
+        let last = messages.filter { $0.from == from && $0.to == to && $0.known == nil }.map(\.at).max() ?? 0
+        messages.append(Message(from: from, to: to, at: max(now + delay, last), run: runs[from], content: nodes[from].decision.message, known: nil))
     }
 
     /// Ends all faults, with the second server as the writer.
