@@ -111,8 +111,8 @@ extension ClusterSuite {
             let said = MonotonicMoment.now
             let answer = try pair.first.proxy.command("disable server mysql/read01 on cluster")
             #expect(answer == "Acknowledged by \(pair.second.node.name).\n\n", "\(answer)")
-            let told = try pair.both.map { try $0.wait(for: "Server mysql/read01 is going DOWN for maintenance", after: said, within: 5) }
-            spread.add(from: told[0], to: told[1])
+            let logged = try pair.both.map { try $0.wait(for: "Server mysql/read01 is going DOWN for maintenance", after: said, within: 5) }
+            spread.add(from: logged[0], to: logged[1])
             spread.expect("disable server on cluster", "maintenance here to there", target: 0.04, median: 0.3, worst: 0.3)
             _ = try waitForState("MAINT")
             let refused = try pair.second.proxy.command("disable server mysql/read02 on cluster")

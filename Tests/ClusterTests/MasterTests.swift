@@ -285,7 +285,7 @@ extension ClusterSuite {
             try eventually(within: 5, "the drain on both") { try pair.second.proxy.statistics("status")["read02"] == "DRAIN" }
             let quiet = MonotonicMoment.now
             /// Lines about peers and servers since then.
-            func told(_ member: GossipMember) -> [String] {
+            func reports(_ member: GossipMember) -> [String] {
                 member.lines(with: "").filter { $0.receivedAt > quiet }.map(\.datagram).filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
             }
             for round in 1...10 {
@@ -296,12 +296,12 @@ extension ClusterSuite {
                 } else {
                     _ = try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"])
                 }
-                try holds(for: 0.7, "no line about peers and servers, round \(round)", interval: 50) { pair.both.allSatisfy { told($0).isEmpty } }
+                try holds(for: 0.7, "no line about peers and servers, round \(round)", interval: 50) { pair.both.allSatisfy { reports($0).isEmpty } }
                 for member in pair.both { #expect(try member.proxy.statistics("status") == pair.first.proxy.statistics("status")) }
                 #expect(try pair.first.proxy.statistics("status")["read02"] == "DRAIN")
             }
             try pair.waitUntilAlive()
-            for member in pair.both { #expect(told(member).isEmpty, "\(told(member).joined(separator: "\n"))") }
+            for member in pair.both { #expect(reports(member).isEmpty, "\(reports(member).joined(separator: "\n"))") }
             // The peer is stopped, so only the workers pass the cluster command on, from one to the next.
             pair.second.proxy.stop()
             for command in ["echo reload | socat -t 20 - UNIX-CONNECT:/run/master", "kill -9 $(pgrep -P $(cat /run/haproxy.pid))"] {

@@ -92,8 +92,8 @@ extension ClusterSuite {
 
             // A second `ready`: otherwise the intruder could send sockets and a configuration for the next worker, which starts as root.
             let intruder = try #require(children(of: master.process).first)
-            let seat = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
-            let channel = try #require(seat?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)
+            let link = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
+            let channel = try #require(link?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)
             // After the call the master may kill the intruder at any moment, even while the injector holds it, so the injector's result does not matter.
             _ = try? make(__NR_sendto, "\(channel) path 1 0 0 0", path: "\u{5}", in: intruder)
             try eventually(within: 5, "another worker") { children(of: master.process).first.map { $0 != intruder } ?? false }

@@ -52,7 +52,7 @@ struct DatabaseControlTests {
             case .changed(let server, let before, let after) where before.fitness.isFit != after.fitness.isFit:
                 steps.append("\(server.server) \(after.fitness.isFit ? "in" : "out")")
                 #expect(control.isDeciding(0))
-            case .changesEnded: steps.append("settled")
+            case .changesEnded: steps.append("changesEnded")
             case .effect, .changed, .gossipEvent: break
             }
         }
@@ -60,8 +60,8 @@ struct DatabaseControlTests {
         look(1, isReadOnly: false)
         control.decide()
         #expect(fit == [1])
-        #expect(steps.filter { $0 != "settled" } == ["0 out", "close 0", "1 in"], "\(steps)")
-        #expect(steps.last == "settled" && !control.isDeciding(0), "\(steps)")
+        #expect(steps.filter { $0 != "changesEnded" } == ["0 out", "close 0", "1 in"], "\(steps)")
+        #expect(steps.last == "changesEnded" && !control.isDeciding(0), "\(steps)")
     }
 
     @Test("remembers the writer for a later process")

@@ -88,10 +88,10 @@ struct DatabaseSecretsTests {
         var other = backend
         backend.database?.passwordFile = DatabaseSettings.NamedFile(path: "/nowhere/password", location: Self.line)
         other.name = "other"
-        var told: [String] = []
-        let accesses = StartDatabases(owner: FileOwner(user: 0, group: 0)).openForRestart([backend, other]) { told.append($0) }
+        var reports: [String] = []
+        let accesses = StartDatabases(owner: FileOwner(user: 0, group: 0)).openForRestart([backend, other]) { reports.append($0) }
         #expect(accesses.map { $0 != nil } == [false, true])
-        #expect(told.count == 1 && told.first?.hasPrefix("tsukada.cfg:5: database mysql: password-file /nowhere/password: ") == true, "\(told)")
+        #expect(reports.count == 1 && reports.first?.hasPrefix("tsukada.cfg:5: database mysql: password-file /nowhere/password: ") == true, "\(reports)")
     }
 
     @Test("is refused together with a certificate file that contains no certificate")

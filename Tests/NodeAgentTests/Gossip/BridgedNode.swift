@@ -51,7 +51,7 @@ final class BridgedNode {
         switch output {
         case .effect(.pauseChecks(let server), _): paused.insert(server)
         case .effect(.resumeChecks(let server), _): paused.remove(server)
-        case .gossipEvent(let news): world.local(index, news)
+        case .gossipEvent(let event): world.local(index, event)
         case .effect, .changed, .changesEnded: break
         }
     }

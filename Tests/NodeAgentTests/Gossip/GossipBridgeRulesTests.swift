@@ -38,7 +38,7 @@ struct GossipBridgeRulesTests {
     }
 
     /// True when `event`, after the events in `before`, sends exactly `expected` to the core.
-    private func tells(_ expected: [GossipEvent], of event: ServerRegistry.Event, after before: [ServerRegistry.Event] = []) -> Bool {
+    private func sends(_ expected: [GossipEvent], of event: ServerRegistry.Event, after before: [ServerRegistry.Event] = []) -> Bool {
         let events = bridge.events(of: server, from: status(after: before), to: status(after: before + [event]))
         return events.map { "\($0)" } == expected.map { "\($0)" }
     }
@@ -46,11 +46,11 @@ struct GossipBridgeRulesTests {
     @Test("sends changes to the core, and nothing else")
     func changes() {
         let elsewhere = SocketAddress.ip(.v4(0x0a00_0002), port: 3_306)
-        #expect(tells([], of: .setWeight(1)))
-        #expect(tells([.localState(id, .drain)], of: .setWeight(0)))
-        #expect(tells([.administered(id, .maint)], of: .setAdministrative(.maint)))
-        #expect(tells([.administered(id, .ready), .maintenanceEnded(id)], of: .setAdministrative(.ready), after: [.setAdministrative(.maint)]))
-        #expect(tells([.addressChanged(id, elsewhere)], of: .addressResolved(elsewhere, by: "test")))
+        #expect(sends([], of: .setWeight(1)))
+        #expect(sends([.localState(id, .drain)], of: .setWeight(0)))
+        #expect(sends([.administered(id, .maint)], of: .setAdministrative(.maint)))
+        #expect(sends([.administered(id, .ready), .maintenanceEnded(id)], of: .setAdministrative(.ready), after: [.setAdministrative(.maint)]))
+        #expect(sends([.addressChanged(id, elsewhere)], of: .addressResolved(elsewhere, by: "test")))
         #expect(bridge.events(of: ServerReference(backend: 7, server: 0), from: status(after: []), to: status(after: [.setWeight(0)])).isEmpty)
     }
 

@@ -192,8 +192,8 @@ struct StartWithoutDNSTests {
         return try #require(configuration.backends.first?.servers.first)
     }
 
-    private func resolution(_ memory: AddressMemory, at time: Int64 = start, isTrial: Bool = false) -> NameResolution {
-        NameResolution(lookup: lookup, memory: .init(addresses: memory, time: time), checksOnly: isTrial)
+    private func resolution(_ memory: AddressMemory, at time: Int64 = start, checksOnly: Bool = false) -> NameResolution {
+        NameResolution(lookup: lookup, memory: .init(addresses: memory, time: time), checksOnly: checksOnly)
     }
 
     @Test("uses stored addresses; their servers must pass a check first")
@@ -290,7 +290,7 @@ struct StartWithoutDNSTests {
     func trial() throws {
         let (configuration, _) = Configuration.read("listen b\n bind front.test:3306\n server s 10.0.0.1:3306\n")
         let bind = try #require(configuration.frontends.first?.binds.first)
-        var trial = resolution(try memory(), isTrial: true)
+        var trial = resolution(try memory(), checksOnly: true)
         #expect(try trial.address(of: bind, owner: "listen b") == nil && trial.warnings.count == 1)
         var names = resolution(try memory())
         #expect(throws: StartError.self) { try names.address(of: bind, owner: "listen b") }

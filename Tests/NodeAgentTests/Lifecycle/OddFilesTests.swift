@@ -73,10 +73,10 @@ struct OddFilesTests {
             let text = "global\n server-state-file \(path)\n" + Self.proxy + " load-server-state-from-file global\n"
             let configuration = Configuration.read(text).configuration
             try #require(configuration.backends.contains { $0.stateSource == .global })
-            var told: [String] = []
-            let files = ServerStateFiles(configuration.global, configuration.backends) { told.append("\($0) \($1)") }
+            var reports: [String] = []
+            let files = ServerStateFiles(configuration.global, configuration.backends) { reports.append("\($0) \($1)") }
             #expect(files.memories(configuration.backends).isEmpty)
-            #expect(told.count == 1 && told[0].contains("not a regular file") || told[0].contains("No such device"), "\(told)")
+            #expect(reports.count == 1 && reports[0].contains("not a regular file") || reports[0].contains("No such device"), "\(reports)")
         }
     }
 

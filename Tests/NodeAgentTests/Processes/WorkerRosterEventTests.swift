@@ -31,7 +31,7 @@ struct WorkerRosterEventTests {
         return roster
     }
 
-    private static func told(_ effects: [WorkerRoster.Effect]) -> [String] {
+    private static func reports(_ effects: [WorkerRoster.Effect]) -> [String] {
         effects.compactMap { if case .report(_, let text) = $0 { text } else { nil } }
     }
 
@@ -68,7 +68,7 @@ struct WorkerRosterEventTests {
         roster.recordSignOfLife(999)
         let effects = roster.poll()
         #expect(effects.last == .signal(SIGKILL, to: 100))
-        #expect(Self.told(effects) == ["killing worker 100: no sign of life for 10s; it hangs or was stopped"])
+        #expect(Self.reports(effects) == ["killing worker 100: no sign of life for 10s; it hangs or was stopped"])
         #expect(roster.breached(100, "late").isEmpty, "a worker is killed only once")
     }
 
@@ -78,7 +78,7 @@ struct WorkerRosterEventTests {
         #expect(roster.breached(999, "nonsense").isEmpty)
         let effects = roster.breached(100, "it sent an invalid message")
         #expect(effects.last == .signal(SIGKILL, to: 100))
-        #expect(Self.told(effects) == ["killing worker 100: it sent an invalid message; it may be compromised"])
+        #expect(Self.reports(effects) == ["killing worker 100: it sent an invalid message; it may be compromised"])
         #expect(roster.breached(100, "again").isEmpty)
         let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: "it sent an invalid message")
         #expect(roster.ended(Self.died(100), now: Self.now).last == .start(.restart(of: death)))
@@ -100,7 +100,7 @@ struct WorkerRosterEventTests {
             var roster = reloading()
             _ = roster.ready(101)
             let effects = roster.ended(exit, now: Self.now)
-            #expect(Self.told(effects) == words && effects.count == words.count)
+            #expect(Self.reports(effects) == words && effects.count == words.count)
             #expect(roster.serving?.process == 101)
         }
     }
@@ -109,12 +109,12 @@ struct WorkerRosterEventTests {
     func notServing() {
         var roster = reloading()
         let effects = roster.ended(Self.exited(101, 3), now: Self.now)
-        #expect(Self.told(effects) == ["new worker 101 exited with code 3 before it was ready; worker 100 keeps serving"])
+        #expect(Self.reports(effects) == ["new worker 101 exited with code 3 before it was ready; worker 100 keeps serving"])
         #expect(effects.last == .reloaded(false) && roster.reloadsFailed == 1 && roster.reloads == 1)
         var first = WorkerRoster()
         first.started(100, for: .first, now: Self.now)
         let end = first.ended(Self.exited(100, 3), now: Self.now)
-        #expect(Self.told(end) == ["new worker 100 exited with code 3 before it was ready"] && end.last == .exit(3))
+        #expect(Self.reports(end) == ["new worker 100 exited with code 3 before it was ready"] && end.last == .exit(3))
         first.started(100, for: .first, now: Self.now)
         #expect(first.ended(Self.died(100), now: Self.now).last == .exit(1))
     }
@@ -122,7 +122,7 @@ struct WorkerRosterEventTests {
     @Test("serves after a reload: the earlier workers count the reload, and a message reports it")
     func servesAfterReload() {
         var roster = reloading()
-        #expect(Self.told(roster.ready(101)) == ["reloaded: worker 101 replaces 100"])
+        #expect(Self.reports(roster.ready(101)) == ["reloaded: worker 101 replaces 100"])
         #expect(roster.workers.map(\.reloads) == [1, 0] && roster.workers.map(\.stage) == [.leaving, .serving])
         var restarted = served()
         _ = restarted.ended(Self.died(100), now: Self.now)
@@ -205,14 +205,14 @@ struct WorkerRosterEventTests {
         roster = served()
         let effects = roster.ended(Self.exited(100, 2), now: Self.now)
         #expect(!roster.isStopping && effects.last == .start(.restart(of: Self.exited(100, 2))))
-        #expect(Self.told(effects) == ["worker 100 died: \(Self.exited(100, 2).description); its sessions are lost, a new worker takes its place"])
+        #expect(Self.reports(effects) == ["worker 100 died: \(Self.exited(100, 2).description); its sessions are lost, a new worker takes its place"])
     }
 
     @Test("dies while another one starts: no further one starts")
     func oneOnItsWay() {
         var roster = reloading(Self.hard)
         let effects = roster.ended(Self.died(100), now: Self.now)
-        #expect(effects.count == 1 && Self.told(effects).count == 1)
-        #expect(Self.told(roster.ready(101)).count == 1 && roster.serving?.process == 101)
+        #expect(effects.count == 1 && Self.reports(effects).count == 1)
+        #expect(Self.reports(roster.ready(101)).count == 1 && roster.serving?.process == 101)
     }
 }

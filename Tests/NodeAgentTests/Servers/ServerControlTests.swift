@@ -26,16 +26,16 @@ struct ServerControlTests {
             case .effect(.routeChanged, _): outputs.append("route")
             case .effect(let effect, _): outputs.append("\(effect)".prefix { $0 != "(" }.description)
             case .changed(_, let before, let after): outputs.append("\(before.isRunning) -> \(after.isRunning)")
-            case .gossipEvent: outputs.append("news")
-            case .changesEnded: outputs.append("settled")
+            case .gossipEvent: outputs.append("gossipEvent")
+            case .changesEnded: outputs.append("changesEnded")
             }
         }
         control.checkFinished(CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .noResponse), of: server)
         #expect(outputs.first == "log about mysql/db1" && outputs.last == "true -> false" && outputs.contains("route"), "\(outputs)")
-        #expect(!outputs.contains("news"), "without gossip no news is passed on")
+        #expect(!outputs.contains("gossipEvent"), "without gossip no event is passed on")
         outputs = []
         control.endChanges(0)
-        #expect(outputs.last == "settled")
+        #expect(outputs.last == "changesEnded")
     }
 
     @Test("limits logs only while it handles an event that others have caused, including the events that follow from it")

@@ -38,12 +38,12 @@ struct ReplicaDiscoveryTests {
     func limits() {
         let many = ReplicaList((0..<1_000).map { "10.0.\($0 / 250).\($0 % 250 + 1):1" })
         #expect(many.hosts.count == ReplicaList.hostsMax && many.flaw == .tooLong)
-        guard case .unusable(let told)? = ReplicaList([String(repeating: "x\u{1b}", count: 10_000)]).flaw else {
+        guard case .unusable(let shown)? = ReplicaList([String(repeating: "x\u{1b}", count: 10_000)]).flaw else {
             Issue.record("the flaw is missing")
             return
         }
         // Each of the 32 control characters takes four bytes.
-        #expect(told.utf8.count == 32 + 32 * 4 && told.utf8.allSatisfy { (0x20..<0x7f).contains($0) })
+        #expect(shown.utf8.count == 32 + 32 * 4 && shown.utf8.allSatisfy { (0x20..<0x7f).contains($0) })
     }
 
     @Test("stay the same when a list is refused, empty or flawed; a lasting fault is reported once, with advice")
