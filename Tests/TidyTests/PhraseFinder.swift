@@ -1,6 +1,6 @@
 import Foundation
 
-/// Finds unused phrases in texts.
+/// Finds banned phrases in texts.
 struct PhraseFinder {
     /// One place.
     struct Finding: Equatable {
@@ -17,7 +17,7 @@ struct PhraseFinder {
     private let any: NSRegularExpression
 
     /// Creates a finder of `phrases`.
-    init(_ phrases: [Phrase] = Phrase.unused) throws {
+    init(_ phrases: [Phrase] = Phrase.banned) throws {
         let patterns = phrases.map { $0.pattern.replacingOccurrences(of: " ", with: #"\s+"#) }
         expressions = try zip(patterns, phrases).map { (try Self.expression($0), $1.advice) }
         any = try Self.expression(patterns.joined(separator: "|"))
@@ -45,7 +45,7 @@ struct PhraseFinder {
 
 extension SourceTree.File {
     /// The file's prose, with the lines of the file: comments and string literals of Swift, everything in other files. Other characters, and names in
-    /// backquotes, are bars, so that no phrase matches across them. Comment markers are spaces, so that a phrase may continue on the next line.
+    /// backticks, are bars, so that no phrase matches across them. Comment markers are spaces, so that a phrase may continue on the next line.
     var prose: String {
         var text = lines.joined(separator: "\n")
         if path.hasSuffix(".swift") {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Phrases that are not used")
+@Suite("Banned phrases")
 struct PhraseTests {
     private let finder: PhraseFinder
 
@@ -70,7 +70,7 @@ struct PhraseTests {
 
     @Test("each have an advice that does not contain the phrase itself")
     func advice() throws {
-        for phrase in Phrase.unused {
+        for phrase in Phrase.banned {
             let found = try PhraseFinder([phrase]).findings(in: phrase.advice)
             #expect(found.isEmpty && !phrase.advice.isEmpty, "\(phrase.pattern)")
         }

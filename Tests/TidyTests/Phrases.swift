@@ -9,8 +9,8 @@ struct Phrase: Sendable {
 
     private init(_ pattern: String, _ advice: String) { (self.pattern, self.advice) = (pattern, advice) }
 
-    /// All unused phrases. A phrase belongs here only if it is wrong in every sentence of this repository: a test has no exceptions.
-    static let unused: [Phrase] = indefinite + stiff + vague + places + times
+    /// All banned phrases. A phrase belongs here only if it is wrong in every sentence of this repository: a test has no exceptions.
+    static let banned: [Phrase] = indefinite + stiff + vague + places + times
 
     /// Subjects that leave the reader to guess who acts.
     private static let indefinite = [
