@@ -34,7 +34,9 @@ struct ForwardingGreetingTests {
         #expect(lines.allSatisfy { $0.retries == "0" || reason != .silent || $0.totalTime >= 150 })
         // The reset may arrive before the connect is seen to have succeeded.
         #expect(bench.left(0, reason) + (kind == "resetting" ? bench.left(0, .refused) : 0) == 3)
-        #expect(bench.harness.hasConnectFailed(0) && !bench.harness.hasConnectFailed(1))
+        #expect(bench.harness.hasConnectFailed(0))
+        // On a busy machine the greeting of the good server can be late as well, which counts as silence.
+        #expect(reason == .silent || !bench.harness.hasConnectFailed(1))
         #expect(bench.harness.isEmptyEventually())
         #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 0)
         #expect(bench.harness.sum { $0.redispatches.value } == 3)
