@@ -58,7 +58,7 @@ struct AddressMemoryTests {
     }
 
     @Test(
-        "are rejected when a line is impossible, although the hash is right",
+        "are rejected when a line is impossible, although the checksum is right",
         arguments: [
             "name db", "name db 1", "name  1 10.0.0.1", "name db -1 10.0.0.1", "name db 99999999999999999999 10.0.0.1", "name DB 1 10.0.0.1",
             "name db 1 10.0.0.1,3306,1,1", "name db 1 0.0.0.0", "name db 1 10.0.0.256", "name db 1 10.0.0.1 ", "name a/b 1 10.0.0.1",
@@ -81,9 +81,9 @@ struct AddressMemoryTests {
         }
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(AddressMemory(bytes, node: "n1") == nil)
-        // With a correct hash, the lines themselves are read.
-        let bytes = StateChecksum.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8))
-        if let read = AddressMemory(bytes, node: "n1") { #expect(read.names.count <= 3) }
+        // With a correct checksum, the lines themselves are read.
+        let repaired = StateChecksum.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8))
+        if let read = AddressMemory(repaired, node: "n1") { #expect(read.names.count <= 3) }
     }
 
     @Test("are not used when they are older than a day, or more than five minutes in the future")
