@@ -94,7 +94,7 @@ package final class Node: Sendable {
             mount --bind \(directory)/lib-haproxy /var/lib/haproxy
             mount --bind \(directory)/lib-tsukada /var/lib/tsukada
             ip link set lo up
-            sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range='1024 65535'
+            sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range='10000 65535'
             echo ready
             exec sleep infinity
             """
