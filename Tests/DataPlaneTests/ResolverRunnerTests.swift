@@ -28,7 +28,7 @@ private final class RunnerProbe {
                 addresses[server.server] = nil
                 events.append("\(server.server) lost: \(loss.description)")
             }, check: { [unowned self] _, address, answer in proposals.append((address.host, answer)) },
-            log: { [unowned self] sentence, _, isAlarm in if isAlarm { alarms.append(sentence) } })
+            log: { [unowned self] level, sentence, _ in if level == .warning { alarms.append(sentence) } })
         runner = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SplitMix64(seed: 1), handlers: handlers)
         runner?.start()
     }

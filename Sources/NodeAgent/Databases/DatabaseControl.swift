@@ -98,8 +98,8 @@ final class DatabaseControl {
             guard let discovery = watch?.settings.discovery else { continue }
             let name = configuration.backends[backend].name
             let servers = resolvers.resolvedServers { $0.name == discovery.proxy && $1.isDiscovered }
-            discoveries[backend] = resolvers.add(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] sentence, _, isAlarm in
-                writeLog(isAlarm ? .warning : .notice, sentence, backend)
+            discoveries[backend] = resolvers.add(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] level, sentence, _ in
+                writeLog(level, sentence, backend)
             }
         }
     }

@@ -96,9 +96,8 @@ final class GossipControl {
                 let peer = peers[server.server]
                 runner.feed(.peerAddress(peer.peer, address.endpoint(port: peer.port)))
             }, lost: { _, _ in }, check: { _, _, answer in answer(true) },
-            log: { [log] sentence, name, isAlarm in
-                let subject = LogSubject(kind: "resolver \(settings.name)", about: name.description)
-                log.write(isAlarm ? .warning : .notice, gossip: settings.name, sentence, about: subject)
+            log: { [log] level, sentence, name in
+                log.write(level, gossip: settings.name, sentence, about: LogSubject(resolver: settings.name, about: name))
             })
         return ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
     }

@@ -1,4 +1,5 @@
 import Proxy
+import Wire
 
 /// The log of the control thread's parts.
 protocol EventLog: AnyObject {
@@ -26,4 +27,9 @@ extension EventLog {
     func write(_ level: LogLevel, gossip name: String, _ sentence: String, about subject: LogSubject? = nil) {
         write(level, "Gossip \(name): \(sentence).", about: subject, backend: nil)
     }
+}
+
+extension LogSubject {
+    /// The subject of a line about a name of a `resolvers` section.
+    init(resolver: String, about name: DNSName) { self.init(kind: "resolver \(resolver)", about: name.description) }
 }

@@ -48,18 +48,17 @@ final class ResolverControl {
         for settings in configuration.resolvers {
             let servers = resolvedServers { $1.resolvers == settings.name }
             guard !servers.isEmpty else { continue }
-            add(settings, servers) { [log] sentence, name, isAlarm in
-                let subject = LogSubject(kind: "resolver \(settings.name)", about: name.description)
-                log.write(isAlarm ? .warning : .notice, "Resolvers \(settings.name): \(sentence).", about: subject)
+            add(settings, servers) { [log] level, sentence, name in
+                log.write(level, "Resolvers \(settings.name): \(sentence).", about: LogSubject(resolver: settings.name, about: name))
             }
         }
     }
 
     /// Adds a runner that maintains the addresses of `servers`; `start` starts it.
     ///
-    /// - Parameter report: receives the runner's sentences, the name that each is about, and whether it is an alarm.
+    /// - Parameter report: receives the runner's sentences, each with its level and the name that it is about.
     @discardableResult
-    func add(_ settings: ResolverSettings, _ servers: [ResolvedServer], _ report: @escaping (String, DNSName, Bool) -> Void) -> ResolverRunner {
+    func add(_ settings: ResolverSettings, _ servers: [ResolvedServer], _ report: @escaping (LogLevel, String, DNSName) -> Void) -> ResolverRunner {
         var handlers = ResolverRunner.Handlers(
             address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
             check: { [unowned self] in self.handlers.tryAddress($0, $1.endpoint(port: port(of: $0)), $2) }, log: report)

@@ -125,8 +125,6 @@ package enum ResolverOutput: Equatable, Sendable {
     case propose(ServerReference, ResolvedAddress)
     /// Remove the server's address.
     case lost(ServerReference, AddressLoss)
-    /// Warn the operator about a name: a sentence without a final dot.
-    case alarm(String, about: DNSName)
-    /// Report that an alarm about a name is over: a sentence without a final dot.
-    case notice(String, about: DNSName)
+    /// Log a sentence about a name, without a final dot: a warning, or a notice that the warning is over.
+    case log(LogLevel, String, about: DNSName)
 }

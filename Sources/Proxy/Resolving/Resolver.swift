@@ -346,7 +346,7 @@ extension Resolver {
         assign(index, settled: nil, by: first.nameserver)
         assignServices(of: index, by: first.nameserver)
         let name = names[index].name
-        if names[index].reportedFailure != nil { outputs.append(.notice("'\(name)' resolves again", about: name)) }
+        if names[index].reportedFailure != nil { outputs.append(.log(.notice, "'\(name)' resolves again", about: name)) }
         names[index].reportedFailure = nil
         names[index].failedRounds = 0
         let kept = answers.map(\.timeToLive).min() ?? .zero
@@ -371,7 +371,7 @@ extension Resolver {
         if isReportable, names[index].reportedFailure != failure {
             names[index].reportedFailure = failure
             let name = names[index].name
-            outputs.append(.alarm(sentence(for: failure, of: name, nameserver), about: name))
+            outputs.append(.log(.warning, sentence(for: failure, of: name, nameserver), about: name))
         }
         if let (hold, loss) = hold(failure), names[index].lastValid.advanced(by: hold) <= now {
             names[index].book.removeAll()

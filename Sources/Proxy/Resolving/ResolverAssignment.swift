@@ -181,12 +181,10 @@ extension Resolver {
         let (name, records) = (names[index].name, names[index].isService ? "service records" : "addresses")
         let limit = DNSAnswer.recordsKeptMax
         if let total {
-            outputs.append(
-                .alarm(
-                    "'\(name)' has \(total) \(records), but only \(limit) of an answer are used; those in use are kept until it has \(limit) or fewer",
-                    about: name))
+            let sentence = "'\(name)' has \(total) \(records), but only \(limit) of an answer are used; those in use are kept until it has \(limit) or fewer"
+            outputs.append(.log(.warning, sentence, about: name))
         } else {
-            outputs.append(.notice("'\(name)' has at most \(limit) \(records) again", about: name))
+            outputs.append(.log(.notice, "'\(name)' has at most \(limit) \(records) again", about: name))
         }
     }
 
@@ -199,13 +197,11 @@ extension Resolver {
         if count > slots.count {
             guard reported != count else { return }
             names[index].excess[backend] = count
-            outputs.append(
-                .alarm(
-                    "'\(name)' has \(count) addresses for the \(slots.count) servers of \(location); raise the number there to \(count) or more",
-                    about: name))
+            let sentence = "'\(name)' has \(count) addresses for the \(slots.count) servers of \(location); raise the number there to \(count) or more"
+            outputs.append(.log(.warning, sentence, about: name))
         } else if reported != nil {
             names[index].excess[backend] = nil
-            outputs.append(.notice("the \(slots.count) servers of \(location) are enough again for '\(name)'", about: name))
+            outputs.append(.log(.notice, "the \(slots.count) servers of \(location) are enough again for '\(name)'", about: name))
         }
     }
 }
@@ -302,7 +298,7 @@ extension Resolver {
         if !names[index].memory.isUsed {
             names[index].memory.isUsed = true
             let name = names[index].name
-            outputs.append(.alarm("'\(name)' gets no answer; trying its remembered addresses (\(entries.count))", about: name))
+            outputs.append(.log(.warning, "'\(name)' gets no answer; trying its remembered addresses (\(entries.count))", about: name))
         }
         for family in [AddressFamily.v4, .v6] where !names[index].isService {
             names[index].book.merge(family, with: entries.map(\.address.host).filter { $0.family == family }, now: now)

@@ -15,13 +15,13 @@ package final class ResolverRunner {
         package var priority: (ServerReference, Int) -> Void = { _, _ in }
         /// Sets the weight of the server's service record, 1 to 256; `nil` for the configured weight.
         package var weight: (ServerReference, Int?) -> Void = { _, _ in }
-        /// Logs a sentence for the operator, and whether it is a problem.
-        package var log: (_ sentence: String, _ name: DNSName, _ isAlarm: Bool) -> Void
+        /// Logs a sentence about a name for the operator.
+        package var log: (LogLevel, _ sentence: String, _ name: DNSName) -> Void
 
         /// Creates handlers. Priority and weight are ignored by default.
         package init(
             address: @escaping (ServerReference, ResolvedAddress, String) -> Void, lost: @escaping (ServerReference, AddressLoss) -> Void,
-            check: @escaping (ServerReference, ResolvedAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (String, DNSName, Bool) -> Void
+            check: @escaping (ServerReference, ResolvedAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (LogLevel, String, DNSName) -> Void
         ) {
             self.address = address
             self.lost = lost
@@ -135,8 +135,7 @@ package final class ResolverRunner {
         case .priority(let server, let priority): handlers.priority(server, priority)
         case .weight(let server, let weight): handlers.weight(server, weight)
         case .lost(let server, let loss): handlers.lost(server, loss)
-        case .alarm(let sentence, let name): handlers.log(sentence, name, true)
-        case .notice(let sentence, let name): handlers.log(sentence, name, false)
+        case .log(let level, let sentence, let name): handlers.log(level, sentence, name)
         }
     }
 }

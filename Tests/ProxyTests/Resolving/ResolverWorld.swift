@@ -150,7 +150,7 @@ struct ResolverWorld {
             case .lost(let server, let loss):
                 (addresses[server], places[server]) = (nil, nil)
                 events.append("\(server.backend)/\(server.server) lost: \(loss.description)")
-            case .alarm(let text, let name), .notice(let text, let name):
+            case .log(_, let text, let name):
                 alarms.append(text)
                 alarmedNames.append(name)
             }
