@@ -27,7 +27,11 @@ package struct ChildExit: Equatable, Sendable {
     }
 
     /// The end in words: "exit code 1", "signal 9", or "signal 9" followed by the cause in parentheses.
-    package var description: String { (code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)") + (cause.map { " (\($0))" } ?? "") }
+    package var description: String { (code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)") + causeText }
+    /// The same as a predicate: "exited with code 1", "was killed by signal 9".
+    package var predicate: String { (code.map { "exited with code \($0)" } ?? "was killed by signal \(signal ?? 0)") + causeText }
+
+    private var causeText: String { cause.map { " (\($0))" } ?? "" }
 }
 
 /// Starts another process of this program.

@@ -109,10 +109,9 @@ struct WorkerRoster {
         guard !isStopping else { return [.signal(SIGINT, to: process)] }
         guard let index = workers.firstIndex(where: { $0.process == process }), case .starting(let reason) = workers[index].stage else { return [] }
         var effects: [Effect] = []
-        var event = "serves"
+        let event = serving.map { "replaces \($0.process)" } ?? "serves"
         for other in workers.indices where workers[other].stage == .serving {
             workers[other].stage = .leaving
-            event = "replaces \(workers[other].process)"
             effects.append(reason == .reload(isHard: true) ? .replaced(workers[other].process) : .takenOver(workers[other].process))
         }
         workers[index].stage = .serving
@@ -166,7 +165,7 @@ struct WorkerRoster {
             return exit.code == 0 ? [] : [.report(.warning, "old worker \(worker.process) died: \(exit.description); its sessions are lost")]
         case .starting(let reason):
             let rest = serving.map { "; worker \($0.process) keeps serving" } ?? ""
-            return [.report(.warning, "new worker \(worker.process) \(Self.verb(exit)) before it was ready\(rest)")]
+            return [.report(.warning, "new worker \(worker.process) \(exit.predicate) before it was ready\(rest)")]
                 + failed(reason, code: exit.code ?? 1, now: now)
         case .serving where exit.code == 0:
             // An operator has stopped the worker, which means to stop the node.
@@ -221,10 +220,6 @@ struct WorkerRoster {
             lastDeath = exit
             return restart(now: now)
         }
-    }
-
-    private static func verb(_ exit: ChildExit) -> String {
-        (exit.code.map { "exited with code \($0)" } ?? "was killed by signal \(exit.signal ?? 0)") + (exit.cause.map { " (\($0))" } ?? "")
     }
 
     private mutating func restart(now: Instant) -> [Effect] {
