@@ -33,7 +33,7 @@ struct DatabaseOverview {
     private func lines(_ section: Section, gap: String) -> some Sequence<String> {
         AlignedLines(
             title: gap + heading(section), columns: "server state role read_only lag_s threads version seen_s fit since_s error reason",
-            section.proxy.servers.indices.lazy.map { row(section, $0) }.makeIterator())
+            section.proxy.servers.indices.lazy.map { row(section, $0) })
     }
 
     private func heading(_ section: Section) -> String {

@@ -51,9 +51,9 @@ struct TextTable {
 }
 
 /// The lines of a table, after its title, whose rows are composed one by one. The column widths depend on all rows, so a step that composes a row returns no text.
-struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtocol {
+struct AlignedLines<Rows: Sequence<[String]>>: Sequence, IteratorProtocol {
     private let title: String
-    private var rows: Rows
+    private var rows: Rows.Iterator
     private var table: TextTable
     private var isComposed = false
     private var shown = 0
@@ -64,7 +64,7 @@ struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtoco
     ///   - title: the text before the head line, with its newline.
     ///   - columns: the columns' names, separated by spaces.
     init(title: String = "", columns: String, _ rows: Rows) {
-        (self.title, self.rows, table) = (title, rows, TextTable(columns))
+        (self.title, self.rows, table) = (title, rows.makeIterator(), TextTable(columns))
     }
 
     mutating func next() -> String? {
@@ -89,6 +89,6 @@ extension AnswerText {
     ///   - columns: the columns' names, separated by spaces.
     ///   - rows: composed one by one, as late as possible.
     init(columns: String, rows: some Sequence<[String]>) {
-        self.init(head: "", rows: AlignedLines(columns: columns, rows.makeIterator()))
+        self.init(head: "", rows: AlignedLines(columns: columns, rows))
     }
 }

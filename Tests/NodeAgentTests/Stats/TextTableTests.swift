@@ -18,7 +18,7 @@ struct TextTableTests {
     func rowByRow() {
         let rows = [["a", "up"], ["longer", "down"]]
         #expect(AnswerText(columns: "name state", rows: rows).whole() == "# name state\na      up\nlonger down\n")
-        #expect(Array(AlignedLines(columns: "name state", rows.makeIterator())) == ["", "", "# name state\n", "a      up\n", "longer down\n"])
-        #expect(Array(AlignedLines(title: "A: 1\n", columns: "name", [["a"]].makeIterator())) == ["", "A: 1\n# name\n", "a\n"])
+        #expect(Array(AlignedLines(columns: "name state", rows)) == ["", "", "# name state\n", "a      up\n", "longer down\n"])
+        #expect(Array(AlignedLines(title: "A: 1\n", columns: "name", [["a"]])) == ["", "A: 1\n# name\n", "a\n"])
     }
 }
