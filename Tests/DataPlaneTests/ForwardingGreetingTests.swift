@@ -22,7 +22,8 @@ struct ForwardingGreetingTests {
             case "trickling": (.trickles(greeting("slow"), pieces: 70), .silent)
             default: (.saysAndCloses(error(UInt16(kind) ?? 0)), RetryReason(error: UInt16(kind) ?? 0))
             }
-        let bench = try ServerFirstBench([first, .says(greeting("good"))])
+        // Long enough for the good server's greeting on a busy machine, and shorter than the trickle.
+        let bench = try ServerFirstBench([first, .says(greeting("good"))], timeout: 500)
         for number in 1...6 {
             let client = try bench.harness.connect()
             #expect(greeted(client, "good"), "\(number)")
@@ -31,12 +32,10 @@ struct ForwardingGreetingTests {
         let lines = try (0..<6).map { _ in try bench.harness.log.session() }
         #expect(lines.allSatisfy { $0.server == "s2" && $0.flags == "--" && $0.bytes == greeting("good").count + 5 })
         #expect(lines.map(\.retries).sorted() == ["+1", "+1", "+1", "0", "0", "0"])
-        #expect(lines.allSatisfy { $0.retries == "0" || reason != .silent || $0.totalTime >= 150 })
+        #expect(lines.allSatisfy { $0.retries == "0" || reason != .silent || $0.totalTime >= 500 })
         // The reset may arrive before the connect is seen to have succeeded.
         #expect(bench.left(0, reason) + (kind == "resetting" ? bench.left(0, .refused) : 0) == 3)
-        #expect(bench.harness.hasConnectFailed(0))
-        // On a busy machine the greeting of the good server can be late as well, which counts as silence.
-        #expect(reason == .silent || !bench.harness.hasConnectFailed(1))
+        #expect(bench.harness.hasConnectFailed(0) && !bench.harness.hasConnectFailed(1))
         #expect(bench.harness.isEmptyEventually())
         #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 0)
         #expect(bench.harness.sum { $0.redispatches.value } == 3)
