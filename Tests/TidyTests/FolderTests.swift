@@ -67,7 +67,7 @@ struct FolderTests {
 
     @Test("use types of the listed folders only, which must come before them in the list")
     func usesAreListed() {
-        let names = files.map { SwiftNames($0.lines.joined(separator: "\n")) }
+        let names = files.map { SwiftNames($0.text) }
         /// By module and type: the row that declares it.
         var declaring: [Substring: [Substring: Int]] = [:]
         for (file, names) in zip(files, names) {

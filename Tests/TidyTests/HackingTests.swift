@@ -13,7 +13,7 @@ struct HackingTests {
     private static let declarations = declarations(of: sources)
 
     private static func declarations(of files: [SourceTree.File]) -> SwiftDeclarations {
-        files.reduce(into: SwiftDeclarations()) { $0.add($1.lines.joined(separator: "\n")) }
+        files.reduce(into: SwiftDeclarations()) { $0.add($1.text) }
     }
 
     private let lines: [String]

@@ -2,7 +2,7 @@ import Foundation
 
 /// Finds banned phrases in texts.
 struct PhraseFinder {
-    /// One place.
+    /// A banned phrase in a text.
     struct Finding: Equatable {
         /// The line's number, from 1.
         let line: Int
@@ -47,7 +47,7 @@ extension SourceTree.File {
     /// The file's prose, with the lines of the file: comments and string literals of Swift, everything in other files. Other characters, and names in
     /// backticks, are bars, so that no phrase matches across them. Comment markers are spaces, so that a phrase may continue on the next line.
     var prose: String {
-        var text = lines.joined(separator: "\n")
+        var text = text
         if path.hasSuffix(".swift") {
             text = SwiftText(text).prose
         } else if !path.hasSuffix(".md") {

@@ -9,6 +9,8 @@ struct SourceTree {
         var path: String
         /// Its lines, without newlines.
         var lines: [String]
+        /// The whole text.
+        var text: String { lines.joined(separator: "\n") }
     }
 
     /// The repository's root.
