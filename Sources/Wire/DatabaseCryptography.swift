@@ -17,9 +17,9 @@ package struct DatabasePassword: Hashable, Sendable, CustomStringConvertible, Cu
 
     private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
-    /// A placeholder for the password.
+    /// "(hidden)", so that no log line or error shows the password.
     package var description: String { "(hidden)" }
-    /// A placeholder for the password.
+    /// "(hidden)" as well.
     package var debugDescription: String { description }
     /// A mirror without children.
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
