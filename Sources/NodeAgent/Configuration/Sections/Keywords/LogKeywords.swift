@@ -14,7 +14,7 @@ enum LogKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "log", .anyProxy, LogLines.proxyShape, repetition: .many, inversion: .no,
-            "Target of log lines, as in `global`; `log global` means the targets of `global`, `no log` none.", log),
+            "Target of log lines, as in `global`; `log global` uses the targets of `global`, `no log` removes all.", log),
         Keyword("log-tag", .anyProxy, "<tag>", "Program name in this section's log lines.", logTag),
         Keyword(
             "option dontlognull", .clientSide, "", inversion: .no, "Does not log sessions that ended without an error and in which the client sent nothing.",

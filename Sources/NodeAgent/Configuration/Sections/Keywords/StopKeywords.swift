@@ -6,7 +6,7 @@ enum StopKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "close-spread-time", .global, "<time>|infinite",
-            "Closes sessions a few at a time over this time before the hard stop; `infinite`, the default: all at once.",
+            "Closes sessions a few at a time over this time before the hard stop; default `infinite`: all at once.",
             closeSpreadTime),
         Keyword(
             "drain-on-term", .global, "", "SIGTERM drains, as SIGUSR1 does; during a drain it stops the process at once. Not in HAProxy.",
