@@ -11,7 +11,7 @@ struct Options {
     }
 
     static let usage = """
-        usage: Simulator                                   all parts, within four minutes
+        usage: Simulator                                   all parts, in about two minutes
                Simulator --seeds A..B [--nodes N]          a range of seeds
                Simulator --replay SEED [--nodes N] [--trace]
                Simulator --hours H [--loss 30] [--bursts PERCENT] [--state FILE] [--part K/N]
