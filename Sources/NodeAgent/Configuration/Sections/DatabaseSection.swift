@@ -38,13 +38,15 @@ struct DatabaseSection: ConfigurationSection {
         Keyword("ca-file", .database, "<path>", "PEM file of trusted certificate authorities; without it every certificate is accepted.", authorityFile),
         Keyword(
             "discover", .database, "<proxy> [hold <time>]",
-            "Proxy whose `server-template` takes the replicas that the primary lists; a missing replica is kept for `hold`, default 90s, while it passes.",
+            "Proxy whose `server-template` takes the replicas that the primary lists; a missing replica that passes checks is kept for `hold`, default 90s.",
             discover),
         Keyword("interval", .database, "<time>", "Time between checks of a server, instead of its `inter`; default 1s.", interval),
         Keyword(
             "lag-source", .database, "replica-status|heartbeat [<schema.table>]",
             "Source of the lag: SHOW REPLICA STATUS, or the column `ts` of a table; default `replica-status`.", lagSource),
-        Keyword("max-lag", .database, "<time>", "A replica that lags more is taken out until its lag falls below half of this; default: no limit.", maxLag),
+        Keyword(
+            "max-lag", .database, "<time>", "A replica that lags more than this is taken out until its lag falls below half of it; default: no limit.",
+            maxLag),
         Keyword("min-up", .database, "<number>", "Minimum number of servers that stay in even if they are unfit, the best ones first; default 1.", minUp),
         Keyword(
             "password-file", .database, "<path>", "File with the user's password, not readable by other users; default: no password.",

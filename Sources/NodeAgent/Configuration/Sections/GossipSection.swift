@@ -33,7 +33,7 @@ struct GossipSection: ConfigurationSection {
         Keyword("bind", .gossip, "<address:port>", "Address on which this node receives; default: the address in its own `node` line.", bind),
         Keyword("dead-after", .gossip, "<time>", "Silence after which a peer is declared dead, up to 60s; default 1s.", deadAfter),
         Keyword("key-file", .gossip, "<path>", "File with the keys; required unless every address is a loopback address.", keyFile),
-        Keyword("min-up", .gossip, "<number>", "Number of usable servers in each proxy that peers' reports never take out; default 1.", minUp),
+        Keyword("min-up", .gossip, "<number>", "Minimum number of usable servers that peers' reports leave in each proxy; default 1.", minUp),
         Keyword("node", .gossip, "<name> <address:port>", repetition: .many, "A node of the cluster, including this one; 2 to 16 lines.", node),
         Keyword(
             "policy", .gossip, "own|fast-down|any-down", "How much a peer's report about a server counts, see below; default `fast-down`.", policy),

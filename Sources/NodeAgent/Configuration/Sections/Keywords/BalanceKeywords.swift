@@ -10,11 +10,14 @@ enum BalanceKeywords {
             "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",
-            "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the `maxconn` of all frontends that name it.", fullconn),
+            "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
+            fullconn),
         Keyword(
             "option redispatch", .serverSide, "[<number>]", inversion: .no, "Retries a failed connect on another server at once; on by default.",
             redispatch),
-        Keyword("retries", .serverSide, "<number>", "Connect attempts after a failed first one; default 3.", retries),
+        Keyword(
+            "retries", .serverSide, "<number>",
+            "Number of retries after which a session no longer returns to servers that have failed; 0: no retry at all; default 3.", retries),
         Keyword(
             "retry-budget", .serverSide, "<percent>", "Share of the new sessions that may move away from a silent server; default 20%.", retryBudget),
     ]

@@ -53,7 +53,7 @@ enum BindOptions: KeywordPlace {
     private static let own: [Keyword<Bind>] = [
         Keyword(
             "accept-proxy", .bind, "[optional from <network>[,...]]",
-            "Requires a PROXY header with the client's address on each connection; with `optional`, it may be missing, and only these networks may send one.",
+            "Requires a PROXY header with the client's address on each connection; with `optional` the header may be missing; only these networks may send it.",
             acceptProxy),
         Keyword("backlog", .bind, "<number>", "Length of this socket's accept queue; default: `backlog` of the frontend.", backlog),
         Keyword("mode", .bind, "<permissions>", "A UNIX socket's permission bits, in octal.", mode),

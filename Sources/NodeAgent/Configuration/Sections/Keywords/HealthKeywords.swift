@@ -19,7 +19,7 @@ enum HealthKeywords {
         Keyword("observe", .server, "layer4|none", "`layer4` counts failed connects of sessions: `error-limit` of them in a row trigger `on-error`.", observe),
         Keyword(
             "on-error", .server, "fastinter|fail-check|sudden-death|mark-down",
-            "Effect of `error-limit` failures besides an early check: none, one failed check, all failed checks but the last, or DOWN at once; default `fail-check`.",
+            "Effect of `error-limit` failures besides an early check: none, one failed check, DOWN at the next failed check, or DOWN at once; default `fail-check`.",
             onError),
         Keyword(
             "on-marked-up", .server, "none|shutdown-backup-sessions", "What happens to sessions on backup servers when this server comes up.", onMarkedUp),

@@ -11,7 +11,7 @@ enum ServerKeywords {
             "A server: `host[:port]`, `[v6]:port`, `host:+offset` or a path; default port: the one that the client connected to.", server),
         Keyword(
             "server-template", .serving, "<prefix> <count|low-high> <name:port> [<option> ...]", repetition: .many,
-            "A number of servers that take their addresses from a name.", serverTemplate),
+            "Several servers that take their addresses from one name.", serverTemplate),
     ]
 
     @Sendable private static func defaultServer(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

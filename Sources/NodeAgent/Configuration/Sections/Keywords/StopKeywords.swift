@@ -6,10 +6,10 @@ enum StopKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "close-spread-time", .global, "<time>|infinite",
-            "Closes sessions a few at a time over this time before the hard stop; default `infinite`: all at once.",
+            "Closes the remaining sessions gradually during this time before the hard stop; default `infinite`: the hard stop closes them all at once.",
             closeSpreadTime),
         Keyword(
-            "drain-on-term", .global, "", "SIGTERM drains, as SIGUSR1 does; during a drain it stops the process at once. Not in HAProxy.",
+            "drain-on-term", .global, "", "SIGTERM drains, as SIGUSR1 does; during a drain, SIGTERM stops the process at once. Not in HAProxy.",
             drainOnTerm),
         Keyword(
             "hard-stop-after", .global, "<time>",
