@@ -12,7 +12,7 @@ struct MasterStart {
             throw StartError("-x does not work with a master: leave it out, and reload the running master (SIGUSR2) or stop it first")
         }
         SignalWatch.ignoreBrokenPipes()
-        // A second start by mistake does not affect the first: opening the socket fails, and the pid file is written only once this process serves.
+        // A second start by mistake does not affect the first: opening the socket fails, and the pid file is not written until this process serves.
         var sockets: [StatsSocket] = []
         if let socket = options.masterSocket { sockets = try MasterSocket(socket).open(replacesOthers: options.replacesOthers) }
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
