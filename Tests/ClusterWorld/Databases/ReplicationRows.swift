@@ -19,7 +19,7 @@ extension DatabaseRows {
         return promise
     }
 
-    private static let lagging = Row(name: "lagging", event: "one applies nothing until it lags 9 s; then it catches up") { scene in
+    private static let lagging = Row(name: "lagging", event: "one applies no changes until it lags 9 s; then it catches up") { scene in
         try scene.start(.watching)
         scene.follow(scene.victim)
         try scene.fault(for: outAfter + 3) { try scene.victim.lock("shop.beat") }
@@ -31,7 +31,7 @@ extension DatabaseRows {
         return promise
     }
 
-    private static let allLagging = Row(name: "all-lagging", event: "all three apply nothing") { scene in
+    private static let allLagging = Row(name: "all-lagging", event: "all three apply no changes") { scene in
         try scene.start(.watching)
         try scene.fault(for: outAfter + 3) { for replica in scene.cluster.replicas { try replica.lock("shop.beat") } }
         try scene.repair { for replica in scene.cluster.replicas { try replica.unlock() } }
