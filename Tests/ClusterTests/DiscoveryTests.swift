@@ -82,7 +82,7 @@ private final class Pool {
 
     /// Ends the clients and fails if a connect has failed or was slow.
     func finish(_ what: String) throws {
-        try eventually(within: 20, "500 sessions") { try sessions().values.reduce(0, +) > 500 }
+        try eventually(within: 20, "600 sessions") { try sessions().values.reduce(0, +) > 600 }
         let report = try load.stop()
         #expect(report.attempts > 500)
         #expect(report.failures.isEmpty, "\(report.failures.count) of \(report.attempts) failed: \(report.failures.prefix(3))")

@@ -10,7 +10,7 @@ final class LoadClient: Sendable {
     init(on node: Node, target: Node, clients: Int, slowOverMilliseconds: Int) throws {
         process = try node.start(
             [
-                clusterTool, "load", "--to", "\(target.address):3306", "--clients", "\(clients)", "--slow", "\(slowOverMilliseconds)", "--pause", "20",
+                clusterTool, "load", "--to", "\(target.address):3306", "--clients", "\(clients)", "--slow", "\(slowOverMilliseconds)", "--pause", "40",
             ], input: .heldPipe)
     }
 

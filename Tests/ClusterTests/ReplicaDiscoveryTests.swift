@@ -111,6 +111,11 @@ extension ClusterSuite {
                 try cluster.log(of: cluster.tsukada01).wait(for: text, from: mark, within: seconds, times: times)
             }
 
+            /// The log's lines about servers since the start of the test, for messages.
+            func serverLines() -> [String] {
+                cluster.log(of: cluster.tsukada01).lines(from: mark).map(\.text).filter { $0.contains("erver mysql/") }
+            }
+
             /// Restores the state that every test expects.
             func end() {
                 write(to: nil)
@@ -194,7 +199,9 @@ extension ClusterSuite {
             }
             let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 400)
             try cluster.primary.killAtOnce()
-            try holds(for: 10, "both replicas serve", interval: 500) { try scene.serving() == ["172.20.0.21", "172.20.0.22"] }
+            try holds(for: 10, "both replicas serve, not \(try scene.serving()): \(scene.serverLines())", interval: 500) {
+                try scene.serving() == ["172.20.0.21", "172.20.0.22"]
+            }
             let report = try load.stop()
             #expect(report.attempts > 500 && report.failures.isEmpty, "\(report.failures.prefix(3))")
             try cluster.replica02.killAtOnce()
