@@ -112,8 +112,8 @@ extension ClusterSuite {
             }
 
             /// The log's lines about servers since the start of the test, for messages.
-            func serverLines() -> [String] {
-                cluster.log(of: cluster.tsukada01).lines(from: mark).map(\.text).filter { $0.contains("erver mysql/") }
+            func serverLines() throws -> [String] {
+                try cluster.log(of: cluster.tsukada01).lines(from: mark).map(\.text).filter { $0.contains("erver mysql/") }
             }
 
             /// Restores the state that every test expects.
@@ -199,7 +199,7 @@ extension ClusterSuite {
             }
             let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 400)
             try cluster.primary.killAtOnce()
-            try holds(for: 10, "both replicas serve, not \(try scene.serving()): \(scene.serverLines())", interval: 500) {
+            try holds(for: 10, "both replicas serve, not \(try scene.serving()): \(try scene.serverLines())", interval: 500) {
                 try scene.serving() == ["172.20.0.21", "172.20.0.22"]
             }
             let report = try load.stop()
