@@ -89,7 +89,8 @@ struct ConfigurationAdvice {
     private mutating func adviseOnChecks(_ backend: Backend) {
         let section = Self.section(backend)
         let checked = backend.servers.compactMap { server in server.check.map { (server, $0) } }
-        if let limit = backend.checkTimeout, let (server, check) = checked.first(where: { limit > $0.1.interval }) {
+        // A program's time is at most `inter`, whatever `timeout check` is.
+        if let limit = backend.checkTimeout, backend.check != .external, let (server, check) = checked.first(where: { limit > $0.1.interval }) {
             let worst = (limit + (check.fastInterval ?? check.interval)) * check.fall
             let interval = Self.interval(check, of: backend)
             warn(
