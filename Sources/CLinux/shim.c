@@ -9,10 +9,12 @@
 #include <linux/seccomp.h>
 #include <linux/sock_diag.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int clinux_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
@@ -192,6 +194,39 @@ pid_t clinux_spawn(const char *path, char *const arguments[], char *const enviro
         if (kept[i] >= 0) fcntl(kept[i], F_SETFD, 0);
     execve(path, arguments, environment);
     _exit(127);
+}
+
+pid_t clinux_run(const char *name, char *const arguments[], char *const environment[]) {
+    pid_t parent = getpid();
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child > 0) {
+        // Parent and child both create the group, because either may continue first.
+        setpgid(child, child);
+        return child;
+    }
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // The parent may have died before the line above.
+    if (getppid() != parent) _exit(255);
+    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    environ = (char **)environment;
+    execvp(name, arguments);
+    dprintf(STDERR_FILENO, "cannot run '%s': %s\n", name, strerror(errno));
+    _exit(255);
+}
+
+pid_t clinux_ended_child(pid_t process) {
+    siginfo_t info = {0};
+    if (waitid(process > 0 ? P_PID : P_ALL, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return 0;
+    return info.si_pid;
+}
+
+int clinux_adopt_orphans(void) {
+    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
 int clinux_setgroups(size_t count, const gid_t *groups) {

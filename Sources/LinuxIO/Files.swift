@@ -72,6 +72,12 @@ package enum Files {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
+    /// True when `path` is a file, or a link to one, that some user may execute.
+    package static func isProgram(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o111 != 0
+    }
+
     /// Writes all of `bytes` to an open file that blocks instead of refusing bytes: a regular file, a blocking pipe or a terminal.
     package static func write(_ bytes: ArraySlice<UInt8>, to raw: Int32) throws(SystemError) {
         var rest = bytes

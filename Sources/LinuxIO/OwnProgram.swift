@@ -18,9 +18,11 @@ package struct ChildExit: Equatable, Sendable {
     }
 
     /// Collects one child that has ended; `nil` when none has.
-    package static func next() -> ChildExit? {
+    ///
+    /// - Parameter process: the child's process identifier; -1 for any child.
+    package static func next(of process: Int32 = -1) -> ChildExit? {
         var status: Int32 = 0
-        let process = waitpid(-1, &status, WNOHANG)
+        let process = waitpid(process, &status, WNOHANG)
         guard process > 0 else { return nil }
         let signal = status & 0x7f
         return ChildExit(process: process, code: signal == 0 ? (status >> 8) & 0xff : nil, signal: signal == 0 ? nil : signal)
@@ -48,10 +50,9 @@ package enum OwnProgram {
     package static func start(
         arguments: [String], environment: [String: String], errors: OpenFile?, keeping kept: [OpenFile]
     ) throws(SystemError) -> Int32 {
-        let variables = environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let numbers = kept.map(\.raw)
         let child = withCStrings(arguments) { arguments in
-            withCStrings(variables) { variables in
+            withCStrings(environmentLines(environment)) { variables in
                 clinux_spawn(path, arguments, variables, errors?.raw ?? -1, numbers, UInt32(numbers.count))
             }
         }
@@ -60,14 +61,31 @@ package enum OwnProgram {
         return child
     }
 
-    /// Calls `body` with `texts` in C's form: NUL-terminated, after the last one a `nil` pointer.
-    private static func withCStrings<Result>(_ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result) -> Result {
-        var pointers = texts.map { strdup($0) }
-        pointers.append(nil)
-        defer { for pointer in pointers { free(pointer) } }
-        return pointers.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("the last pointer is never nil") }
-            return body(base)
+    /// Closes all descriptors of this process except the standard streams and `kept`. A parent may have left descriptors open that it did not mean to pass on.
+    package static func closeDescriptors(except kept: [Int32]) throws(SystemError) {
+        guard let folder = opendir("/proc/self/fd") else { throw .last("opendir") }
+        var numbers: [Int32] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if let number = Int32(name), number > STDERR_FILENO, number != dirfd(folder), !kept.contains(number) { numbers.append(number) }
         }
+        closedir(folder)
+        for number in numbers { close(number) }
+    }
+}
+
+/// Returns the variables in the form of environ(7), sorted by name.
+func environmentLines(_ environment: [String: String]) -> [String] {
+    environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+}
+
+/// Calls `body` with `texts` in C's form: NUL-terminated, after the last one a `nil` pointer.
+func withCStrings<Result>(_ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result) -> Result {
+    var pointers = texts.map { strdup($0) }
+    pointers.append(nil)
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { preconditionFailure("the last pointer is never nil") }
+        return body(base)
     }
 }

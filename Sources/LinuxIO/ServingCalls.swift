@@ -27,6 +27,8 @@ package enum ServingCalls {
             __NR_listen,
             // A client leaves during the connect to its server.
             __NR_getpeername,
+            // External checks: a connection to the helper process, and its end.
+            __NR_socketpair, __NR_wait4,
             // Start and end of threads.
             __NR_epoll_create1, __NR_eventfd2, __NR_rseq, __NR_set_robust_list, __NR_sigaltstack, __NR_sched_getaffinity, __NR_sched_yield, __NR_prlimit64,
             // Memory.

@@ -101,6 +101,17 @@ int clinux_change_owner(int descriptor, uid_t user, gid_t group);
 // Other close-on-exec descriptors close. Returns the child's process identifier or -errno. For a process with one thread.
 pid_t clinux_spawn(const char *path, char *const arguments[], char *const environment[], int errors, const int *kept, unsigned count);
 
+// Starts a program in a new process group that has the child's identifier as its number. `name` without a slash is looked up in the PATH of `environment`.
+// The program has no blocked and no ignored signals, and dies with the calling thread. If it cannot be run, the child writes the reason to stderr and exits
+// with 255. Returns the child's process identifier or -errno.
+pid_t clinux_run(const char *name, char *const arguments[], char *const environment[]);
+
+// Returns a child that has ended and is not collected yet: `process` (0: any child); 0 if there is none.
+pid_t clinux_ended_child(pid_t process);
+
+// Makes the calling process the parent of its descendants whose parents end. Returns 0 or -errno.
+int clinux_adopt_orphans(void);
+
 // Sets the list of supplementary groups. Returns 0 or -errno.
 int clinux_setgroups(size_t count, const gid_t *groups);
 
