@@ -69,14 +69,16 @@ final class ServerControl {
     }
 
     /// Applies the result of a check, and passes it to the gossip's core, which sends it to the peers. A full server is skipped, not failed, if nodes share
-    /// their views or if sessions may leave the server. If nodes share their views, a fault of this node is no evidence against the server either.
+    /// their views or if sessions may leave the server. If nodes share their views, a fault of this node is no evidence against the server either. The same
+    /// applies to an external check that this node could not make, because no program has tried to reach the server.
     ///
     /// - Parameter lag: how far the server is behind its source; `nil` if unknown.
     func checkFinished(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
         let finding = Finding(result)
         let backend = registry.backends[server.backend]
         let mayRefuse = backend.mayRefuse(backend.servers[server.server])
-        let isInconclusive = bridge != nil && [.full, .ownFault].contains(finding) || mayRefuse && finding == .full
+        let isUnmade = finding == .ownFault && backend.check == .external
+        let isInconclusive = isUnmade || bridge != nil && [.full, .ownFault].contains(finding) || mayRefuse && finding == .full
         apply(isInconclusive ? .checkInconclusive(result) : .checkFinished(result), to: server)
         if let gossipEvent = bridge?.observation(finding, result, of: server, status(of: server), lag: lag) { carryOut(.gossipEvent(gossipEvent)) }
     }

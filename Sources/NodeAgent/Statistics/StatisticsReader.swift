@@ -140,7 +140,8 @@ final class StatisticsReader: StatisticsSource {
         row.status = status.checkStatus
         row.isRunning = sources.isChecking(reference)
         if let last = status.lastCheck {
-            row.code = last.status.hasCode ? last.code : nil
+            // As in HAProxy, -1 is shown as an unsigned number of 32 bits.
+            row.code = last.status.hasCode ? Int(UInt32(truncatingIfNeeded: last.code)) : nil
             row.duration = last.duration
             row.text = last.info.isEmpty || last.status.isPass ? nil : last.info
         }

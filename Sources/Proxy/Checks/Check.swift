@@ -12,6 +12,8 @@ package protocol Check {
     var progress: CheckProgress { get set }
     /// True for a check that passes as soon as it is connected and exchanges no bytes.
     var endsWithConnect: Bool { get }
+    /// True for a check that a program makes: its connection leads to the helper process instead of the server.
+    var runsProgram: Bool { get }
     /// How to close the connection, at any time and after the verdict.
     var closing: CheckClosing { get }
     /// Handles a successful connect.
@@ -22,11 +24,15 @@ package protocol Check {
     mutating func ended(now: Instant) -> [CheckOutput]
     /// Handles the deadline.
     mutating func timedOut(now: Instant) -> [CheckOutput]
+    /// Handles a failed connect or connection, or a lack of sockets, ports or memory.
+    mutating func failed(_ reason: String, fault: CheckFault, now: Instant) -> [CheckOutput]
 }
 
 extension Check {
     /// Defaults to false.
     package var endsWithConnect: Bool { false }
+    /// Defaults to false.
+    package var runsProgram: Bool { false }
     /// The end of the current step, when `timedOut` is due.
     package var deadline: Instant { progress.deadline }
     /// Ends the check with a timeout.

@@ -21,6 +21,7 @@ package struct CheckPlan {
         switch kind {
         case .connect: self.init { ConnectCheck(limits, now: $0) }
         case .mysql(let settings): self.init { MySQLCheck(settings, limits: limits, now: $0) }
+        case .external: self.init { ExternalCheck(limits, now: $0) }
         }
     }
 }

@@ -18,6 +18,7 @@ package final class CheckRunner {
 
     private let reactor: Reactor
     private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
+    private let openProgram: (ServerReference, SocketAddress) throws(SystemError) -> OpenFile
     private let finished: (ServerReference, CheckResult) -> CheckPace
     private let abandoned: (ServerReference, OpenFile) -> Bool
     private let plan: (ServerReference, CheckLimits) -> CheckPlan
@@ -38,6 +39,7 @@ package final class CheckRunner {
     ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
     ///   - openSocket: opens a socket for an address.
+    ///   - openProgram: opens the connection of a check that a program makes, for a server at an address.
     ///   - abandoned: takes the connection of a check that the server has not answered. It returns false to have the connection reset.
     ///   - finished: receives each result and returns the pace of the server's next check.
     package init(
@@ -46,11 +48,14 @@ package final class CheckRunner {
         openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
             try Sockets.open(.stream, for: address)
         },
+        openProgram: @escaping (ServerReference, SocketAddress) throws(SystemError) -> OpenFile = { _, _ throws(SystemError) in
+            throw SystemError("fork", code: ENOSYS)
+        },
         abandoned: @escaping (ServerReference, OpenFile) -> Bool = { _, _ in false },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
         self.reactor = reactor
-        self.openSocket = openSocket
+        (self.openSocket, self.openProgram) = (openSocket, openProgram)
         (self.plan, self.abandoned, self.finished) = (plan, abandoned, finished)
         let count = backends.reduce(0) { sum, backend in sum + backend.servers.count { Self.checkSettings(of: $0, in: backend) != nil } }
         var position = 0
@@ -198,11 +203,10 @@ package final class CheckRunner {
     private func begin(_ slot: CheckSlot) {
         slot.schedule.start()
         let check = slot.plan.begin(reactor.now)
-        guard let target = slot.target else { return failAtStart(check, slot, slot.missingTargetReason, .node) }
+        // As in HAProxy, `addr` and `port` do not apply to a program: it gets the server's own address.
+        guard let target = check.runsProgram ? slot.address : slot.target else { return failAtStart(check, slot, slot.missingTargetReason, .node) }
         do throws(SystemError) {
-            let file = OpenFile(try openSocket(target))
-            if case .ip = target { try prepare(file.raw, for: check, slot) }
-            let progress = try Sockets.connect(file.raw, to: target)
+            let (file, progress) = try connect(to: target, for: check, slot)
             let attempt = CheckAttempt(file: file, check: check, now: reactor.now)
             try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
             slot.attempt = attempt
@@ -212,6 +216,14 @@ package final class CheckRunner {
             guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
             failAtStart(check, slot, Self.text(error), Self.isLocal(error) ? .node : Self.fault(error))
         }
+    }
+
+    /// Opens the check's connection: to the helper process for a check that a program makes, otherwise to the server.
+    private func connect(to target: SocketAddress, for check: any Check, _ slot: CheckSlot) throws(SystemError) -> (OpenFile, ConnectProgress) {
+        if check.runsProgram { return (try openProgram(slot.server, target), .connected) }
+        let file = OpenFile(try openSocket(target))
+        if case .ip = target { try prepare(file.raw, for: check, slot) }
+        return (file, try Sockets.connect(file.raw, to: target))
     }
 
     /// Ends a check that has failed before its connect began.
@@ -269,7 +281,7 @@ package final class CheckRunner {
     private func connected(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         attempt.isConnected = true
         // The check is not made on behalf of a client, so the header contains no address.
-        if let form = slot.settings.proxyHeader { attempt.unsent += form.bytes(ProxyHeader(nil)) }
+        if let form = slot.settings.proxyHeader, !attempt.check.runsProgram { attempt.unsent += form.bytes(ProxyHeader(nil)) }
         if !attempt.unsent.isEmpty { send(slot, attempt) }
         guard slot.attempt === attempt else { return }
         carryOut(attempt.check.connected(now: reactor.now), slot, attempt)

@@ -49,6 +49,8 @@ package struct Backend: Equatable, Sendable {
     package var balance = BalanceAlgorithm.roundRobin
     /// The kind of check.
     package var check = CheckKind.connect
+    /// The program of `option external-check`; `nil` for another kind of check.
+    package var externalProgram: ExternalProgram?
     /// The `database` section of this proxy.
     package var database: DatabaseSettings?
     /// `option log-health-checks`.
@@ -98,9 +100,9 @@ package struct Backend: Equatable, Sendable {
     /// The targets of lines about states and checks.
     package var log = LogSettings()
 
-    /// True when checks of `server` connect to the same address and port as its clients.
+    /// True when checks of `server` connect to the same address and port as its clients. What an external check does is unknown.
     package func checksTraffic(of server: Server) -> Bool {
-        guard let check = server.check else { return false }
+        guard let check = server.check, self.check != .external else { return false }
         if case .unix = server.endpoint { return true }
         guard !check.isAtOtherHost else { return false }
         return check.port == nil || server.port == check.port.map { .fixed($0) }

@@ -6,6 +6,8 @@ package enum CheckKind: Equatable, Sendable {
     case connect
     /// `option mysql-check`.
     case mysql(MySQLCheckSettings)
+    /// `option external-check`, with the backend's `externalProgram`.
+    case external
 }
 
 /// `option mysql-check [user U [pre-41|post-41]]`.
