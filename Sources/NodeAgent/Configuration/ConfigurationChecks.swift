@@ -27,6 +27,7 @@ struct ConfigurationChecks {
             configuration.backends.append(combinedBackend(proxy, identifier: index + 2))
         }
         assignDatabases()
+        assignExternalPrograms(of: proxies)
         markDiscoveredServers()
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)

@@ -6,7 +6,7 @@ struct GlobalSection: ConfigurationSection {
     static let name = "global"
     static let extent = "this file"
     static let keywords = KeywordTable(
-        (ProcessKeywords.global + StopKeywords.global + StatsKeywords.global + LogKeywords.global + own).inManualOrder()
+        (ProcessKeywords.global + StopKeywords.global + StatsKeywords.global + LogKeywords.global + ExternalCheckKeywords.global + own).inManualOrder()
             + StateFileKeywords.global + ZoneKeywords.global)
 
     var draft = GlobalSettings()

@@ -13,6 +13,16 @@ struct GlobalSettings: Equatable, Sendable {
         case any
     }
 
+    /// Whether checks may run programs.
+    enum ExternalChecks: Equatable, Sendable {
+        /// They may not.
+        case refused
+        /// They may, with an environment that contains only the variables about the check.
+        case cleanEnvironment
+        /// They may, with the environment of this process in addition.
+        case keptEnvironment
+    }
+
     /// `daemon`.
     var isDaemon = false
     /// `master-worker`.
@@ -33,6 +43,8 @@ struct GlobalSettings: Equatable, Sendable {
     var group: String?
     /// `seccomp`.
     var systemCalls = SystemCalls.serving
+    /// `external-check`.
+    var externalChecks = ExternalChecks.refused
     /// `maxconn`; `nil` for the number that the descriptor limit allows.
     var connectionsMax: Int?
     /// `nbthread`; `nil` for one per core.

@@ -23,6 +23,8 @@ struct ProxyDraft: Sendable {
     /// The line of `mode http`, if there is one.
     var httpMode: ConfigurationLocation?
     var defaultBackend: NameReference?
+    /// The lines about `option external-check`.
+    var externalCheck = ExternalCheckDraft()
     /// All `use_backend` lines; the first one gets the sessions.
     var usedBackends: [NameReference] = []
 

@@ -11,7 +11,7 @@ enum ProxyKeywords {
         StateFileKeywords.proxies
         + [
             own, BindKeywords.proxies, RoutingKeywords.proxies, BalanceKeywords.proxies, ServerKeywords.proxies, ServerFirstKeywords.proxies,
-            CheckKeywords.proxies, TimeoutKeywords.proxies, LogKeywords.proxies, ConnectionKeywords.proxies,
+            CheckKeywords.proxies, ExternalCheckKeywords.proxies, TimeoutKeywords.proxies, LogKeywords.proxies, ConnectionKeywords.proxies,
         ].flatMap(\.self).inManualOrder() + HealthKeywords.proxies + ZoneKeywords.proxies + ConnectionKeywords.keepAliveTimes
 
     private static let own: [Keyword<ProxyDraft>] = [
