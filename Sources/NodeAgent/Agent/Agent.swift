@@ -42,6 +42,8 @@ final class Agent {
     /// The time until which a superseded process waits for requests that it has already accepted; `nil` before it is superseded.
     var lingersUntil: Instant?
 
+    /// The helper process of external checks; `nil` without one.
+    let externalPrograms: ExternalPrograms?
     private(set) var checks: CheckRunner?
     private(set) var handshakes: HandshakeFinisher?
     private(set) var runtime: RuntimeServer?
@@ -55,7 +57,7 @@ final class Agent {
         let configuration = resources.configuration
         self.configuration = configuration
         self.reactor = reactor
-        (node, names) = (resources.node, resources.names)
+        (node, names, externalPrograms) = (resources.node, resources.names, resources.externalPrograms)
         exposedSockets = resources.boundSockets
         (statsSockets, probeConnectionsMax) = (resources.statsSockets, resources.limits.probeConnectionsMax)
         let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) {
@@ -127,13 +129,16 @@ final class Agent {
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }
         let checks = CheckRunner(
             reactor: reactor, backends: configuration.backends, plan: { [databases] in databases.checkPlan(of: $0, $1) },
-            initialAddress: { [servers] in servers.status(of: $0).address }, abandoned: { handshakes.finish($1, of: $0) },
+            initialAddress: { [servers] in servers.status(of: $0).address },
+            openProgram: { [unowned self] server, address throws(SystemError) in try openProgram(server, address) },
+            abandoned: { handshakes.finish($1, of: $0) },
             finished: { [unowned self] in checkFinished($0, $1) })
         (self.checks, self.handshakes) = (checks, handshakes)
         resolvers.addSections()
         databases.addDiscoveries(to: resolvers)
         resolvers.start()
         start(checks)
+        logDeathOfExternalPrograms()
         try startRuntime()
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
             state.controlWakeUp.clear()

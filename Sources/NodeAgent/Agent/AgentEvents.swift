@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Proxy
 import Synchronization
@@ -63,6 +64,24 @@ extension Agent {
         return servers.registry.checkPace(of: server)
     }
 
+    /// Opens the connection of a check that a program makes.
+    func openProgram(_ server: ServerReference, _ address: SocketAddress) throws(SystemError) -> OpenFile {
+        guard let externalPrograms else { throw SystemError("fork", code: EAGAIN) }
+        let sessions = state.serverCells[state.flatIndex(server)].pointee.sessions.value
+        return try externalPrograms.open(
+            ExternalCheckRequest(
+                backend: UInt32(server.backend), server: UInt32(server.server), sessions: UInt32(clamping: sessions), address: address))
+    }
+
+    /// Logs the end of the helper process, if it has died.
+    func logDeathOfExternalPrograms() {
+        guard let exit = externalPrograms?.collectDeath() else { return }
+        log.write(
+            .alert,
+            "The helper process of external checks \(exit.predicate): servers with 'option external-check' keep their state, and are not checked until the "
+                + "next reload or restart.")
+    }
+
     // MARK: Threads
 
     /// Logs the forwarding threads whose event loop has been stuck for a second.
@@ -88,7 +107,7 @@ extension Agent {
             for backend in configuration.backends.indices { report(backend) }
         case .reload:
             log.write(.warning, "SIGUSR2 ignored: only a master reloads; start with '-W', or start another process with '-x' and '-sf'.")
-        case .childEnded: break
+        case .childEnded: logDeathOfExternalPrograms()
         }
     }
 

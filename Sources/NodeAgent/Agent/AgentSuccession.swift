@@ -59,6 +59,7 @@ extension Agent: SucceedingProcess {
         probe.handOver()
         lingersUntil = reactor.now.advanced(by: Agent.lingerMax)
         checks?.stop()
+        externalPrograms?.end()
         resolvers.stop()
         gossip.handOver()
         servers.gossipEnded()

@@ -48,5 +48,12 @@ struct MasterLink {
         close(laterErrors)
     }
 
+    /// Returns a copy of the stderr once the worker serves, for processes that the worker starts.
+    func servingErrors() throws(SystemError) -> OpenFile {
+        let copy = fcntl(laterErrors, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        guard copy >= 0 else { throw .last("fcntl") }
+        return OpenFile(FileDescriptor(owning: copy))
+    }
+
     private static func takeOver(_ number: Int32) -> Bool { number > STDERR_FILENO && fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
 }

@@ -11,6 +11,8 @@ struct Startup {
 
     /// Parses `arguments` (without the program's name) and performs the action. Returns the exit code.
     static func run(arguments: [String], environment: [String: String]) -> Int32 {
+        var environment = environment
+        if let link = ExternalCheckLink(environment: &environment) { return ExternalCheckHelper.run(link, environment: environment) }
         let options: CommandLineOptions
         do throws(CommandLineError) {
             options = try CommandLineOptions.parse(arguments)
@@ -66,6 +68,7 @@ struct Startup {
             if !options.isQuiet {
                 if !listens { Terminal.report(.warning, "no proxy has a 'bind': a start would fail") }
                 for warning in StartFolders(configuration, pidFile: options.pidFile).missing { Terminal.report(.warning, warning) }
+                for warning in StartExternalChecks.missing(configuration) { Terminal.report(.warning, warning) }
                 for diagnostic in ConfigurationAdvice(configuration).diagnostics { Terminal.report(diagnostic.severity, diagnostic.description) }
             }
             Terminal.print(options.validText)
@@ -128,6 +131,7 @@ struct Startup {
             try StartError.wrapping("cannot report to the master: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
                 try master.announce(sockets, snapshot)
             }
+            opened.programErrors = try StartError.wrapping { () throws(SystemError) in try master.servingErrors() }
             let cause = master.causeOfDeath
             var null = try StartError.wrapping("cannot run in the background: ") { () throws(SystemError) in runsAsDaemon ? try NullDevice() : nil }
             return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { master.redirectStreams(toNull: null.take()) }
@@ -154,6 +158,10 @@ struct Startup {
         var kept: StartAddresses
         let stateFiles: ServerStateFiles
         let isRestart: Bool
+        /// The helper process to start; `nil` if no server has an external check.
+        let externalChecks: StartExternalChecks?
+        /// The stderr of programs; `nil` for this process's.
+        var programErrors: OpenFile?
     }
 
     /// Opens everything that needs the file system or privileges, and resolves the names that this needs.
@@ -197,11 +205,15 @@ struct Startup {
                 nil
             }
         gossip?.resolver?.questionsMax = limits.questionsPerSection
+        let externalChecks = try StartExternalChecks(
+            configuration, privileges, names: &sockets.names,
+            discardsOutput: options.isQuiet || options.runsAsDaemon(configured: configuration.global.isDaemon))
         inheritance.sockets.closeUntaken()
         let resources = Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: [], logPlan: logPlan,
             limits: limits, node: node, gossip: gossip, databases: databases)
-        return Opened(resources: resources, names: sockets.names, kept: kept, stateFiles: stateFiles, isRestart: isRestart)
+        return Opened(
+            resources: resources, names: sockets.names, kept: kept, stateFiles: stateFiles, isRestart: isRestart, externalChecks: externalChecks)
     }
 
     /// Adds the state of earlier processes, and the servers' addresses. Call it once privileges are dropped, because an intruder may have controlled the
@@ -318,6 +330,17 @@ struct Startup {
         return privileges
     }
 
+    /// Starts the helper process of external checks. After a crash a failure must not prevent service: the servers keep their state.
+    private func startExternalPrograms(_ opened: borrowing Opened) throws(StartError) -> ExternalPrograms? {
+        guard let start = opened.externalChecks else { return nil }
+        if !options.isQuiet { for warning in StartExternalChecks.missing(opened.resources.configuration) { Terminal.report(.warning, warning) } }
+        do throws(StartError) { return try start.start(environment: ConfigurationFiles.environment(), errors: opened.programErrors) } catch {
+            guard opened.isRestart else { throw error }
+            Terminal.report(.alert, "\(error); until the next reload servers with 'option external-check' keep their state")
+            return nil
+        }
+    }
+
     /// Performs the last steps before serving; those that need root come first.
     private func prepareToServe(_ privileges: Privileges) throws(StartError) {
         tzset()
@@ -330,6 +353,7 @@ struct Startup {
         _ opened: consuming Opened, _ privileges: Privileges, _ inheritance: Inheritance, pidFile: PIDFile? = nil, causeOfDeath: String? = nil,
         isWorker: Bool = false, _ started: () -> Void
     ) throws(StartError) -> Int32 {
+        opened.resources.externalPrograms = try startExternalPrograms(opened)
         try prepareToServe(privileges)
         var inheritance = inheritance
         let resources = try complete(consume opened, &inheritance)

@@ -83,9 +83,9 @@ struct NullDevice {
         file = OpenFile(FileDescriptor(owning: raw))
     }
 
-    /// Redirects descriptors 0, 1 and 2 to the device.
-    func replaceStandardStreams() {
-        for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { dup2(file.raw, number) }
+    /// Redirects the standard streams to the device.
+    func replaceStandardStreams(_ numbers: [Int32] = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]) {
+        for number in numbers { dup2(file.raw, number) }
     }
 }
 
