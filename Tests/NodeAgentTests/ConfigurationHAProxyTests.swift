@@ -46,6 +46,16 @@ struct ConfigurationHAProxyTests {
         + [
             "stats uri /x", "http-check expect status 200", "option persist", "max-session-srv-conns 5", "cookie x insert", "option httplog", "mode http",
         ].map { "defaults\n \($0)\n" + listen("option tcplog") }
+        + ["insecure-fork-wanted", "no insecure-fork-wanted", "insecure-fork-wanted x", "external-check", "external-check x", "no external-check"].map(global)
+        + ["", "external-check"].flatMap { permission in
+            [
+                "option external-check", "external-check command /bin/true", "external-check path /bin", "external-check command", "external-check path",
+                "no option external-check", "external-check command /bin/true x", "option external-check x",
+                "option external-check\n external-check command /bin/true", "option external-check\n external-check command true",
+                "option external-check\n external-check path /bin", "option external-check\n external-check command true\n external-check path /bin",
+                "option external-check\n external-check command /bin/true\n option mysql-check",
+            ].map { "global\n \(permission)\n" + listen($0) }
+        }
         + [listen("option tcplog") + "backend l\n" + timeouts, "backend b\nbackend b\n" + listen("option tcplog")]
 
     @Test("a file is accepted or refused alike, with warnings for the same lines", arguments: files)
