@@ -2,7 +2,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Prepares and starts the helper process for external checks, which only exists where a server has such a check.
+/// Prepares and starts the helper process for external checks. It exists only where a server has an external check.
 struct StartExternalChecks {
     private let table: ExternalCheckTable
 
