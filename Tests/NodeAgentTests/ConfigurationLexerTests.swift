@@ -58,20 +58,44 @@ struct ConfigurationLexerTests {
 
     @Test("are refused when they are malformed", arguments: problems)
     func refusesLine(line: String, problem: ConfigurationProblem) {
-        #expect(throws: problem) { try ConfigurationLexer(environment: Self.environment).read(Array(line.utf8)[...]) }
+        let error = #expect(throws: ConfigurationLexer.ReadError.self) { try ConfigurationLexer(environment: Self.environment).read(Array(line.utf8)[...]) }
+        #expect(error?.problem == problem)
+        #expect(error.map { $0.columns.upperBound <= line.utf8.count && !$0.columns.isEmpty } == true)
+    }
+
+    @Test("have the bytes of their quotes, escapes and variables")
+    func findsColumns() throws {
+        let lexer = ConfigurationLexer(environment: Self.environment)
+        func columns(_ line: String) throws -> [Range<Int>] { try lexer.read(Array(line.utf8)[...]).columns }
+        #expect(try columns(" a  bc\td ") == [1..<2, 4..<6, 7..<8])
+        #expect(try columns("a#b") == [0..<1])
+        #expect(try columns(#"a "b c" 'd'e #x"#) == [0..<1, 2..<7, 8..<12])
+        #expect(try columns(#"a\ b\x41 c"#) == [0..<8, 9..<10])
+        #expect(try columns(#""$NODE" "${LIST[*]}""#) == [0..<7, 8..<19, 9..<19, 9..<20])
+        #expect(try lexer.read(Array(#"ab "x$NONE""#.utf8)[1...]).unsetVariables == [ConfigurationLexer.Variable(name: "NONE", columns: 4..<9)])
+    }
+
+    static let failures: [(line: String, columns: Range<Int>)] = [
+        (#"ab "c d"#, 3..<4), (#"a b\x4g c"#, 3..<7), (#"a "x${NODE""#, 4..<10), (#"a "x$1""#, 4..<5), ("ab c\0d", 3..<4), (#"a "${NODE+x}y""#, 3..<12),
+    ]
+
+    @Test("that cannot be read are named with their bytes", arguments: failures)
+    func findsFailure(line: String, columns: Range<Int>) {
+        let error = #expect(throws: ConfigurationLexer.ReadError.self) { try ConfigurationLexer(environment: Self.environment).read(Array(line.utf8)[...]) }
+        #expect(error?.columns == columns)
     }
 
     @Test("must be UTF-8, except in comments")
     func refusesOtherBytes() throws {
         let lexer = ConfigurationLexer(environment: [:])
-        #expect(throws: ConfigurationProblem.self) { try lexer.read([0x61, 0x20, 0xff]) }
+        #expect(throws: ConfigurationLexer.ReadError.self) { try lexer.read([0x61, 0x20, 0xff]) }
         #expect(try lexer.read([0x61, 0x20, 0x23, 0xff, 0x00]).words == ["a"])
     }
 
     @Test("report which variables are not set")
     func namesUnsetVariables() throws {
         let line = try ConfigurationLexer(environment: [:]).read(Array(#"a"$X" "${Y}" "${Z-z}""#.utf8)[...])
-        #expect(line == ConfigurationLexer.Line(words: ["a", "", "z"], unsetVariables: ["X", "Y"]))
+        #expect(line.words == ["a", "", "z"] && line.unsetVariables.map(\.name) == ["X", "Y"])
         let (_, diagnostics) = Configuration.read("global\n description \"$X\"\n")
         #expect(diagnostics.map(\.problem) == [.unsetVariable("X")])
         #expect(diagnostics.map(\.severity) == [.warning])

@@ -218,6 +218,10 @@ struct AddressReader {
             quoted.append(byte)
         }
         quoted.append(UInt8(ascii: "\""))
-        return try ConfigurationLexer(environment: environment).read(quoted[...]).words.joined(separator: " ")
+        do throws(ConfigurationLexer.ReadError) {
+            return try ConfigurationLexer(environment: environment).read(quoted[...]).words.joined(separator: " ")
+        } catch {
+            throw error.problem
+        }
     }
 }

@@ -10,8 +10,22 @@ struct ConfigurationLexer: Sendable {
     /// The words of a line.
     struct Line: Equatable, Sendable {
         var words: [String] = []
+        /// The bytes of each word with its quotes and escapes, as offsets in the line. Words of one list variable share the bytes of the variable.
+        var columns: [Range<Int>] = []
         /// Unset variables without a default, which expand to nothing.
-        var unsetVariables: [String] = []
+        var unsetVariables: [Variable] = []
+    }
+
+    /// A variable, and its bytes as offsets in the line.
+    struct Variable: Equatable, Sendable {
+        let name: String
+        let columns: Range<Int>
+    }
+
+    /// The problem of a line that cannot be split, and the bytes that it is about as offsets in the line.
+    struct ReadError: Error, Equatable, Sendable {
+        let problem: ConfigurationProblem
+        let columns: Range<Int>
     }
 
     static let wordsMax = 64
@@ -21,10 +35,21 @@ struct ConfigurationLexer: Sendable {
     let environment: [String: String]
 
     /// Splits `line`, a line without its line feed.
-    func read(_ line: ArraySlice<UInt8>) throws(ConfigurationProblem) -> Line {
-        guard line.count <= Self.lineBytesMax else { throw .tooMany(what: "bytes on a line", limit: Self.lineBytesMax) }
-        var scanner = LineScanner(rest: line, environment: environment)
-        while let byte = scanner.rest.popFirst() {
+    func read(_ line: ArraySlice<UInt8>) throws(ReadError) -> Line {
+        guard line.count <= Self.lineBytesMax else {
+            throw ReadError(problem: .tooMany(what: "bytes on a line", limit: Self.lineBytesMax), columns: 0..<line.count)
+        }
+        var scanner = LineScanner(line, environment: environment)
+        do throws(ConfigurationProblem) {
+            try read(&scanner)
+        } catch {
+            throw ReadError(problem: error, columns: scanner.columns(of: error))
+        }
+        return scanner.line
+    }
+
+    private func read(_ scanner: inout LineScanner) throws(ConfigurationProblem) {
+        while let byte = scanner.next() {
             switch (byte, scanner.quote) {
             case (UInt8(ascii: "'"), nil), (UInt8(ascii: "\""), nil): scanner.open(byte)
             case (_, byte): scanner.quote = nil
@@ -32,14 +57,13 @@ struct ConfigurationLexer: Sendable {
             case (UInt8(ascii: "\\"), _): try scanner.readEscape()
             case (UInt8(ascii: "$"), UInt8(ascii: "\"")): try scanner.readVariable()
             case (_, UInt8(ascii: "\"")): try scanner.append(byte)
-            case (UInt8(ascii: "#"), _): scanner.rest = []
-            case (UInt8(ascii: " "), _), (0x09...0x0d, _): try scanner.endWord()
+            case (UInt8(ascii: "#"), _): return try scanner.endWord(at: scanner.mark)
+            case (UInt8(ascii: " "), _), (0x09...0x0d, _): try scanner.endWord(at: scanner.mark)
             default: try scanner.append(byte)
             }
         }
         if let quote = scanner.quote { throw .unclosedQuote(String(UnicodeScalar(quote))) }
-        try scanner.endWord()
-        return scanner.line
+        try scanner.endWord(at: scanner.rest.startIndex)
     }
 
     /// The first word of a skipped line. Only directives matter there, so quotes and escapes are ignored.
@@ -53,36 +77,66 @@ struct ConfigurationLexer: Sendable {
 
 /// The state between two bytes of a line.
 private struct LineScanner {
+    /// The index of the byte being read, which may begin an escape or a variable.
+    private(set) var mark: Int
     var rest: ArraySlice<UInt8>
     let environment: [String: String]
     var line = ConfigurationLexer.Line()
     var quote: UInt8?
+    private let start: Int
+    private var quoteStart: Int
+    private var wordStart: Int
     private var word: [UInt8] = []
     private var hasWord = false
 
-    init(rest: ArraySlice<UInt8>, environment: [String: String]) {
-        self.rest = rest
+    init(_ line: ArraySlice<UInt8>, environment: [String: String]) {
+        rest = line
         self.environment = environment
+        (start, mark, quoteStart, wordStart) = (line.startIndex, line.startIndex, line.startIndex, line.startIndex)
     }
+
+    /// Takes the next byte; `nil` at the end.
+    mutating func next() -> UInt8? {
+        mark = rest.startIndex
+        return rest.popFirst()
+    }
+
+    /// The bytes that `problem`, which has just been thrown, is about.
+    func columns(of problem: ConfigurationProblem) -> Range<Int> {
+        switch problem {
+        case .unclosedQuote: columns(from: quoteStart, to: quoteStart + 1)
+        case .notText, .tooMany: columns(from: wordStart, to: mark)
+        default: columns(from: mark, to: rest.startIndex)
+        }
+    }
+
+    private func columns(from first: Int, to end: Int) -> Range<Int> { (first - start)..<(max(first + 1, end) - start) }
 
     /// Begins a quoted part, which makes a word even if it is empty.
     mutating func open(_ byte: UInt8) {
-        quote = byte
-        hasWord = true
+        (quote, quoteStart) = (byte, mark)
+        begin()
+    }
+
+    private mutating func begin() {
+        guard !hasWord else { return }
+        (hasWord, wordStart) = (true, mark)
     }
 
     mutating func append(_ byte: UInt8) throws(ConfigurationProblem) {
+        begin()
         guard word.count < ConfigurationLexer.wordBytesMax else { throw .tooMany(what: "bytes in a word", limit: ConfigurationLexer.wordBytesMax) }
         guard byte != 0 else { throw .notText("\\x00") }
         word.append(byte)
-        hasWord = true
     }
 
-    mutating func endWord() throws(ConfigurationProblem) {
+    /// Ends the word before the byte at `end`, if there is one.
+    mutating func endWord(at end: Int) throws(ConfigurationProblem) {
         guard hasWord else { return }
         guard line.words.count < ConfigurationLexer.wordsMax else { throw .tooMany(what: "words on a line", limit: ConfigurationLexer.wordsMax) }
         guard let text = String(validating: word, as: UTF8.self) else { throw .notText(String(decoding: word, as: UTF8.self)) }
         line.words.append(text)
+        line.columns.append(columns(from: wordStart, to: end))
         word = []
         hasWord = false
     }
@@ -92,7 +146,7 @@ private struct LineScanner {
         guard let byte = rest.first else { return try append(UInt8(ascii: "\\")) }
         switch byte {
         case UInt8(ascii: " "), UInt8(ascii: "\\"), UInt8(ascii: "#"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "$"):
-            rest.removeFirst()
+            rest = rest.dropFirst()
             try append(byte)
         case UInt8(ascii: "n"): try replaceEscape(by: 0x0a)
         case UInt8(ascii: "r"): try replaceEscape(by: 0x0d)
@@ -103,24 +157,24 @@ private struct LineScanner {
     }
 
     private mutating func replaceEscape(by byte: UInt8) throws(ConfigurationProblem) {
-        rest.removeFirst()
+        rest = rest.dropFirst()
         try append(byte)
     }
 
     private mutating func readHexadecimalEscape() throws(ConfigurationProblem) {
         let text = String(decoding: rest.prefix(3), as: UTF8.self)
         let digits = text.dropFirst()
+        rest = rest.dropFirst(3)
         guard digits.utf8.count == 2, digits.allSatisfy({ $0.isASCII && $0.isHexDigit }), let byte = UInt8(digits, radix: 16), byte != 0 else {
             throw .badEscape("\\" + text)
         }
-        rest = rest.dropFirst(3)
         try append(byte)
     }
 
     /// Reads a variable, after a dollar sign in double quotes.
     mutating func readVariable() throws(ConfigurationProblem) {
         let isBraced = rest.first == UInt8(ascii: "{")
-        if isBraced { rest.removeFirst() }
+        if isBraced { rest = rest.dropFirst() }
         let nameBytes = rest.prefix { isNameByte($0) }
         let name = String(decoding: nameBytes, as: UTF8.self)
         guard let first = nameBytes.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
@@ -149,7 +203,7 @@ private struct LineScanner {
     private mutating func appendList(_ bytes: [UInt8]) throws(ConfigurationProblem) {
         let parts = bytes.split { ConfigurationLexer.isBlank($0) }
         for (index, part) in parts.enumerated() {
-            if index > 0 { try endWord() }
+            if index > 0 { try endWord(at: rest.startIndex) }
             try append(Array(part))
         }
         if parts.isEmpty, word.isEmpty { hasWord = false }
@@ -157,7 +211,7 @@ private struct LineScanner {
 
     private mutating func value(of name: String) -> [UInt8] {
         if let value = environment[name] { return Array(value.utf8) }
-        line.unsetVariables.append(name)
+        line.unsetVariables.append(ConfigurationLexer.Variable(name: name, columns: columns(from: mark, to: rest.startIndex)))
         return []
     }
 

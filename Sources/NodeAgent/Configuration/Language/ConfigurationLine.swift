@@ -13,6 +13,8 @@ struct ConfigurationLine {
     }
 
     let words: [String]
+    /// The bytes of each word, as offsets in the line of the file; empty if they are unknown.
+    let columns: [Range<Int>]
     let location: ConfigurationLocation
     let environment: [String: String]
     var prefix = Prefix.nothing
@@ -25,8 +27,9 @@ struct ConfigurationLine {
     /// Remarks that are not errors.
     var remarks: [(severity: DiagnosticSeverity, problem: ConfigurationProblem)] = []
 
-    init(words: [String], location: ConfigurationLocation, environment: [String: String]) {
+    init(words: [String], columns: [Range<Int>] = [], location: ConfigurationLocation, environment: [String: String]) {
         self.words = words
+        self.columns = columns
         self.location = location
         self.environment = environment
     }
