@@ -35,10 +35,10 @@ struct ConfigurationErrorTests {
     @Test("is not shown beyond a limit")
     func limitsDiagnostics() {
         let (_, diagnostics) = Configuration.read("global\n" + String(repeating: " daemom\n", count: 1_000))
-        #expect(diagnostics.count == ConfigurationDraft.diagnosticsMax)
+        #expect(diagnostics.count == DiagnosticSummary.shownMax)
         #expect(
             diagnostics.last?.problem
-                == .custom("more than \(ConfigurationDraft.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown"))
+                == .custom("more than \(DiagnosticSummary.shownMax - 1) problems", advice: "correct these first: the others are not shown"))
     }
 
     @Test("names keywords of later milestones, in a file that uses much of HAProxy")
@@ -48,12 +48,10 @@ struct ConfigurationErrorTests {
             (62, "acl"), (63, "tcp-request"), (64, "tcp-request"), (84, "log-format"), (89, "option logasap"),
             (94, "option log-separate-errors"), (95, "option dontlog-normal"),
         ]
-        let unsupported = diagnostics.compactMap { diagnostic -> (Int, String)? in
-            if case .unsupported(let word, _) = diagnostic.problem { (diagnostic.location.line, word) } else { nil }
-        }
-        #expect(unsupported.map(\.0) == expected.map(\.line))
-        #expect(unsupported.map(\.1) == expected.map(\.word))
-        let others = diagnostics.filter { if case .unsupported = $0.problem { false } else { true } }
+        let unsupported = diagnostics.flatMap(\.refused).sorted { $0.line < $1.line }
+        #expect(unsupported.map(\.line) == expected.map(\.line))
+        #expect(unsupported.map(\.keyword) == expected.map(\.word))
+        let others = diagnostics.filter { $0.refused.isEmpty }
         #expect(others.map(\.problem) == [.surplusArgument("clf", of: "option tcplog", shape: "")])
     }
 
@@ -81,7 +79,7 @@ struct ConfigurationErrorTests {
         #expect(diagnostics.filter { $0.severity == .notice }.map(\.location.line) == [3, 4, 5, 6, 7])
         #expect(
             Configuration.alerts(diagnostics) == [
-                "t.cfg:14: 'mode http' in section 'listen b'; it comes from t.cfg:3, and tsukada forwards TCP only: keep HAProxy for this proxy"
+                "t.cfg:14: unsupported 'mode http' in section 'listen b'; it comes from t.cfg:3, and tsukada forwards TCP only: keep HAProxy for this proxy"
             ])
         #expect(configuration.frontends.map(\.log.sessions) == [.tcp, .tcp])
     }

@@ -35,10 +35,7 @@ struct ConfigurationForeignAdviceTests {
     /// Every refused name, with each of its places.
     static func refused() throws -> [(name: String, place: String, problem: ConfigurationProblem)] {
         var names = Set(Configuration.places.flatMap { $0.foreignKeywords.flatMap(\.names) })
-        for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt") {
-            guard !line.hasPrefix("#"), let blank = line.firstIndex(of: " ") else { continue }
-            names.insert(String(line[line.index(after: blank)...]))
-        }
+        names.formUnion(try KeywordManual.list().map(\.keyword.name))
         return names.sorted().flatMap { name in
             Configuration.places.compactMap { place in place.problem(withForeign: name).map { (name, place.name, $0) } }
         }
@@ -89,7 +86,7 @@ struct ConfigurationForeignAdviceTests {
     func keepsHAProxy(index: Int) {
         let (text, lines) = Self.sections[index]
         let alerts = Configuration.read(text).diagnostics.filter { $0.severity == .alert }
-        #expect(alerts.map(\.location.line).reduce(into: Set<Int>()) { $0.insert($1) } == Set(lines), "\(alerts)")
+        #expect(Set(alerts.flatMap(\.refused).map(\.line)) == Set(lines), "\(alerts)")
         for alert in alerts {
             #expect(alert.problem.advice.contains("keep HAProxy for"), "\(alert)")
             #expect(!alert.description.contains("write 'mode tcp'"), "\(alert)")

@@ -38,3 +38,14 @@ enum Configuration {
     /// The diagnostics that prevent the agent from starting.
     static func alerts(_ diagnostics: [Diagnostic]) -> [String] { diagnostics.filter { $0.severity == .alert }.map(\.description) }
 }
+
+extension Diagnostic {
+    /// The keywords that it refuses, each with its line.
+    var refused: [(line: Int, keyword: String)] {
+        if case .refusedSection(_, let keywords, _) = problem { return keywords.flatMap { keyword in keyword.locations.map { ($0.line, keyword.name) } } }
+        return problem.refusedKeyword.map { [(location.line, $0)] } ?? []
+    }
+
+    /// The lines below the headline as one text, without blanks at the front of the first line.
+    var detailsText: String { details.joined(separator: "\n") }
+}

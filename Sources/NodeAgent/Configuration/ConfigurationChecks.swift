@@ -95,7 +95,7 @@ struct ConfigurationChecks {
     private mutating func checkMode(of proxy: ProxyDraft) {
         guard let mode = proxy.httpMode, !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
         let advice = "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
-        report(.alert, .custom("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
+        report(.alert, .unsupported("mode http", advice: advice), at: proxy.location, in: proxy.title)
     }
 
     /// Warns of missing lines without which a proxy does not work, or not for long.
@@ -123,7 +123,7 @@ struct ConfigurationChecks {
         configuration.resolvers = sections.map(\.draft)
         var known: Set<String> = []
         for section in sections where !section.draft.name.isEmpty && known.insert(section.draft.name).inserted {
-            guard section.draft.nameservers.isEmpty, !section.draft.usesSystemNameservers else { continue }
+            guard isReadable, section.draft.nameservers.isEmpty, !section.draft.usesSystemNameservers else { continue }
             let problem = ConfigurationProblem.missingLine(of: "nameserver", example: "nameserver NAME ADDRESS:53")
             report(.warning, problem, at: section.location, in: "resolvers \(section.draft.name)")
         }

@@ -18,7 +18,29 @@ struct ConfigurationReader {
 
     /// Parses and checks `files` as if they were one file.
     func read(files: [(name: String, bytes: [UInt8])]) -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
-        ConfigurationChecks(draft(of: files)).combine()
+        let (configuration, found) = ConfigurationChecks(draft(of: files)).combine()
+        let diagnostics = DiagnosticSummary.combining(found) { sections.extent(of: $0) }
+        return (configuration, locating(DiagnosticSummary.limiting(diagnostics), in: files))
+    }
+
+    /// Adds the lines of `files` to the diagnostics that do not have theirs.
+    func locating(_ diagnostics: [Diagnostic], in files: [(name: String, bytes: [UInt8])]) -> [Diagnostic] {
+        var wanted: [String: Set<Int>] = [:]
+        for each in diagnostics where each.excerpt == nil { wanted[each.location.file, default: []].insert(each.location.line) }
+        var lines: [ConfigurationLocation: ArraySlice<UInt8>] = [:]
+        for file in files {
+            guard let numbers = wanted.removeValue(forKey: file.name), let last = numbers.max() else { continue }
+            for line in SourceLines(file.bytes) {
+                if numbers.contains(line.number) { lines[ConfigurationLocation(file: file.name, line: line.number)] = line.bytes }
+                if line.number >= last { break }
+            }
+        }
+        return diagnostics.map { diagnostic in
+            guard diagnostic.excerpt == nil, let bytes = lines[diagnostic.location] else { return diagnostic }
+            var located = diagnostic
+            located.excerpt = SourceLine(bytes, environment: environment).excerpt(of: diagnostic.problem, hidesValues: false)
+            return located
+        }
     }
 
     /// Parses `files`, without the checks that need all sections.
@@ -62,16 +84,11 @@ private struct ConfigurationPass {
             let problem = ConfigurationProblem.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)
             return draft.report(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
         }
-        // Editors on Windows begin a file with the byte order mark of UTF-8.
-        var rest = bytes.dropFirst(bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0)
-        var number = 0
-        while !rest.isEmpty, draft.diagnostics.count < ConfigurationDraft.diagnosticsMax {
-            let end = rest.firstIndex(of: 0x0a)
-            number += 1
-            let location = ConfigurationLocation(file: file, line: number)
-            read(rest[..<(end ?? rest.endIndex)], at: location)
-            if end == nil { draft.report(.alert, .missingLineFeed, at: location, in: nil) }
-            rest = end.map { rest[($0 + 1)...] } ?? []
+        for line in SourceLines(bytes) {
+            if draft.hasTooManyDiagnostics { break }
+            let location = ConfigurationLocation(file: file, line: line.number)
+            read(line.bytes, at: location)
+            if !line.isComplete { draft.report(.alert, .missingLineFeed, at: location, in: nil) }
         }
         if let line = blocks.openLine {
             let problem = ConfigurationProblem.misplacedDirective(".if", advice: "end the block with '.endif'")
@@ -84,19 +101,58 @@ private struct ConfigurationPass {
     private mutating func read(_ bytes: ArraySlice<UInt8>, at location: ConfigurationLocation) {
         let first = ConfigurationLexer.firstWord(of: bytes)
         if first.isEmpty || !(blocks.isReading || Self.blockDirectives.contains(first)) { return }
-        do throws(ConfigurationProblem) {
-            if first == ".if", !blocks.isReading { return try blocks.open(line: location.line, isTrue: false) }
-            if first == ".elif", !blocks.wantsCondition { return try blocks.change(first, isTrue: false) }
-            let cut = try lexer.read(bytes)
-            for name in cut.unsetVariables { draft.report(.warning, .unsetVariable(name), at: location, in: title) }
-            guard let word = cut.words.first else { return }
-            if word.utf8.first == UInt8(ascii: ".") { return try readDirective(cut.words, at: location) }
-            var line = ConfigurationLine(words: cut.words, location: location, environment: lexer.environment)
-            defer { for remark in line.remarks { draft.report(remark.severity, remark.problem, at: location, in: title) } }
-            try readLine(&line)
-        } catch {
-            draft.report(.alert, error, at: location, in: title)
+        let cut: ConfigurationLexer.Line
+        do throws(ConfigurationLexer.ReadError) { cut = try split(bytes, first) } catch {
+            let excerpt = SourceExcerpt(bytes, columns: error.columns, hidesValues: sections.hidesValues(of: first, in: title))
+            return draft.report(.alert, error.problem, at: location, in: title, excerpt: excerpt)
         }
+        for variable in cut.unsetVariables {
+            let excerpt = SourceExcerpt(bytes, columns: variable.columns, hidesValues: sections.hidesValues(of: first, in: title))
+            draft.report(.warning, .unsetVariable(variable.name), at: location, in: title, excerpt: excerpt)
+        }
+        var line = ConfigurationLine(words: cut.words, columns: cut.columns, location: location, environment: lexer.environment)
+        do throws(ConfigurationProblem) {
+            defer { for remark in line.remarks { report(remark.severity, remark.problem, on: line, bytes) } }
+            try read(&line, first)
+        } catch {
+            report(.alert, error, on: line, bytes)
+            // Afterwards, because the line itself may refer to this name.
+            if line.words.count > 1 { draft.recordFailure(of: line.words[1]) }
+            skipMisspelledSection(error)
+        }
+    }
+
+    /// The words of a line. A skipped directive is not split, because its condition may have any form.
+    private func split(_ bytes: ArraySlice<UInt8>, _ first: String) throws(ConfigurationLexer.ReadError) -> ConfigurationLexer.Line {
+        let isSkipped = first == ".if" && !blocks.isReading || first == ".elif" && !blocks.wantsCondition
+        return isSkipped ? ConfigurationLexer.Line(words: [first]) : try lexer.read(bytes)
+    }
+
+    private mutating func read(_ line: inout ConfigurationLine, _ first: String) throws(ConfigurationProblem) {
+        if first == ".if", !blocks.isReading { return try blocks.open(line: line.location.line, isTrue: false) }
+        if first == ".elif", !blocks.wantsCondition { return try blocks.change(first, isTrue: false) }
+        guard let word = line.words.first else { return }
+        if word.utf8.first == UInt8(ascii: ".") {
+            line.next = 1
+            return try readDirective(line.words, at: line.location)
+        }
+        try readLine(&line)
+    }
+
+    private mutating func report(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, on line: ConfigurationLine, _ bytes: ArraySlice<UInt8>) {
+        let isSecret = sections.hidesValues(of: ConfigurationLexer.firstWord(of: bytes), in: title)
+        let excerpt = SourceLine(bytes, line).excerpt(of: problem, hidesValues: isSecret)
+        draft.report(severity, problem, at: line.location, in: title, excerpt: excerpt)
+    }
+
+    /// Skips the lines of a section whose name is misspelled: in the section before it, they would cause further errors.
+    private mutating func skipMisspelledSection(_ problem: ConfigurationProblem) {
+        switch problem {
+        case .unknownKeyword(_, let suggestion?) where sections.section(named: suggestion) != nil: closeSection()
+        case .outsideSection: break
+        default: return
+        }
+        place = .skipped
     }
 
     private static let blockDirectives: Set<String> = [".if", ".elif", ".else", ".endif"]

@@ -25,7 +25,8 @@ extension ConfigurationChecks {
                 report(.alert, problem, at: reference.location, in: name)
             }
         }
-        for backend in configuration.backends {
+        // After an error, a 'discover' line may be missing.
+        for backend in configuration.backends where isReadable {
             var reported: Set<ConfigurationLocation> = []
             for server in backend.servers where isFilled(server) && !server.isDiscovered && reported.insert(server.location).inserted {
                 let advice = "without 'resolvers' its servers never get new addresses: add 'resolvers NAME'"

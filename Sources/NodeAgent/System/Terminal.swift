@@ -14,11 +14,14 @@ enum Terminal {
 
     /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. `shown` makes the text one line.
     ///
-    /// - Parameter level: the log level, finer than `severity`.
-    static func report(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, timeout: Timeout = .some) {
+    /// - Parameters:
+    ///   - details: the lines below it, without control characters.
+    ///   - level: the log level, finer than `severity`.
+    static func report(_ severity: DiagnosticSeverity, _ text: String, details: [String] = [], level: LogLevel? = nil, timeout: Timeout = .some) {
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: max(1, 11 - label.utf8.count))
-        writeError("\(label)\(padding)(\(getpid())) : \(text.shown)\n", level, timeout)
+        let lines = ["\(label)\(padding)(\(getpid())) : \(text.shown)"] + details
+        writeError(lines.joined(separator: "\n") + "\n", level, timeout)
     }
 
     /// The text of the first alert in lines that `report` has written; the first line if there is no alert.
@@ -37,9 +40,11 @@ enum Terminal {
     static func warn(_ text: String) { writeError(text, nil, .some) }
 
     private static func writeError(_ text: String, _ level: LogLevel?, _ timeout: Timeout) {
-        let isJournal = getenv("JOURNAL_STREAM").map { Self.isJournal(STDERR_FILENO, String(cString: $0)) } ?? false
-        write(isJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, timeout)
+        write(writesToJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, timeout)
     }
+
+    /// Whether stderr is the journal's stream.
+    static var writesToJournal: Bool { getenv("JOURNAL_STREAM").map { isJournal(STDERR_FILENO, String(cString: $0)) } ?? false }
 
     /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM identifies by device and inode. A starting worker's stderr is not, because the master
     /// relays its lines.

@@ -95,7 +95,8 @@ struct ConfigurationCondition {
         predicate.hasPrefix("str") ? "two arguments" : "one argument"
     }
 
-    private static func contains(_ text: String, _ part: String) -> Bool {
+    /// Whether `part` is in `text`.
+    static func contains(_ text: String, _ part: String) -> Bool {
         let (text, part) = (Array(text.utf8), Array(part.utf8))
         guard !part.isEmpty else { return true }
         return text.indices.contains { text[$0...].starts(with: part) }

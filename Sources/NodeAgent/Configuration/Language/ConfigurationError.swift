@@ -6,13 +6,33 @@ struct Diagnostic: Error, Equatable, Sendable, CustomStringConvertible {
     let location: ConfigurationLocation
     /// The section as the file names it, "listen mysql"; `nil` outside sections.
     let section: String?
-    let problem: ConfigurationProblem
+    var problem: ConfigurationProblem
+    /// The line in the file; `nil` until the reader has found it, and for messages about a whole file.
+    var excerpt: SourceExcerpt?
 
-    /// `file:line: what in section 'listen mysql'; what to write instead`.
-    var description: String {
-        let place = section.map { " in section '\($0)'" } ?? ""
-        let advice = problem.advice
-        return "\(location): \(problem.what)\(place)\(advice.isEmpty ? "" : "; \(advice)")"
+    /// `what in section 'listen mysql'`.
+    var headline: String {
+        if case .refusedSection = problem { return problem.what }
+        return problem.what + (section.map { " in section '\($0)'" } ?? "")
+    }
+
+    /// `file:line: what in section 'listen mysql'; what to write instead`: the form for logs.
+    var description: String { "\(location): \(headline)\(problem.advice.isEmpty ? "" : "; \(problem.advice)")" }
+}
+
+/// A keyword for which a section cannot run, and its lines.
+struct RefusedKeyword: Equatable, Sendable {
+    static let linesShownMax = 4
+
+    let name: String
+    /// At least one, in the order of the files.
+    var locations: [ConfigurationLocation]
+
+    /// "acl (lines 12, 15)".
+    func text(in file: String) -> String {
+        let numbers = locations.prefix(Self.linesShownMax).map { $0.file == file ? "\($0.line)" : "\($0)" }.joined(separator: ", ")
+        let more = locations.count > Self.linesShownMax ? " and \(locations.count - Self.linesShownMax) more" : ""
+        return "\(name) (\(locations.count == 1 ? "line" : "lines") \(numbers)\(more))"
     }
 }
 
@@ -51,6 +71,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case http(String, advice: String)
     case encryption(String)
     case removed(String, replacement: String)
+    /// All keywords for which a section cannot run; `extent` is the part of the configuration to keep HAProxy for.
+    case refusedSection(String, [RefusedKeyword], extent: String)
 
     // Across lines and sections.
     case duplicate(String, kind: String, first: ConfigurationLocation)
@@ -89,6 +111,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .http(let keyword, _): "HTTP keyword '\(keyword)'"
         case .encryption(let keyword): "TLS keyword '\(keyword)'"
         case .removed(let keyword, _): "outdated '\(keyword)'"
+        case .refusedSection(let section, let keywords, _): "section '\(section)' cannot run here: \(Self.list(keywords))"
         case .duplicate(let name, let kind, _): "duplicate \(kind) '\(name)'"
         case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
         case .unknownName(let name, let kind, let keyword, _): "unknown \(kind) '\(name)' after '\(keyword)'"
@@ -128,6 +151,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unsupported(_, let advice): advice
         case .http(_, let advice): "it does not apply to TCP: \(advice)"
         case .encryption: "tsukada does not support TLS: keep HAProxy for the proxies that need it"
+        case .refusedSection(_, _, let extent): "keep HAProxy for \(extent)"
         case .removed(_, let replacement): "HAProxy has removed it: \(replacement)"
         case .duplicate(_, _, let first): "the first is at \(first): give this one another name"
         case .ambiguous: "give each its own name"
@@ -137,5 +161,57 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
             word.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
                 ? "a number without a unit is in milliseconds: write '\(word)s'" : "write a time such as '30s'"
         }
+    }
+}
+
+extension ConfigurationProblem {
+    /// The number of keywords that a message about a section names.
+    static let keywordsShownMax = 12
+
+    private static func list(_ keywords: [RefusedKeyword]) -> String {
+        let file = keywords.first?.locations.first?.file ?? ""
+        let more = keywords.count > keywordsShownMax ? " and \(keywords.count - keywordsShownMax) more keywords" : ""
+        return keywords.prefix(keywordsShownMax).map { $0.text(in: file) }.joined(separator: ", ") + more
+    }
+
+    /// The keyword of HAProxy that tsukada refuses; `nil` for other problems, and for keywords that HAProxy refuses as well.
+    var refusedKeyword: String? {
+        switch self {
+        case .unsupported(let keyword, _), .http(let keyword, _), .encryption(let keyword): keyword
+        default: nil
+        }
+    }
+
+    /// Whether the advice is to keep HAProxy, because no other line has the same effect.
+    var keepsHAProxy: Bool { ConfigurationCondition.contains(advice, "keep HAProxy for") }
+
+    /// Texts that are probably on the line, the best one first: a message quotes the word that it is about.
+    var subjects: [String] {
+        switch self {
+        case .badCondition(let text, _), .misplacedDirective(let text, _), .unknownDirective(let text, _), .outsideSection(let text, _, _),
+            .unknownKeyword(let text, _), .unknownWord(let text, _, _, _), .missingArgument(let text, _), .surplusArgument(let text, _, _),
+            .badValue(let text, _, _), .misplaced(let text, _), .noEffect(let text, _), .overwritten(let text, _), .unsupported(let text, _),
+            .http(let text, _), .encryption(let text), .removed(let text, _), .duplicate(let text, _, _), .ambiguous(let text, _),
+            .unknownName(let text, _, _, _), .shortTime(let text, _), .notInvertible(_, let text):
+            [text]
+        case .refusedSection(_, let keywords, _): keywords.prefix(1).map(\.name)
+        case .custom(let text, _): Self.quotations(in: text)
+        default: []
+        }
+    }
+
+    /// The texts in single quotes.
+    private static func quotations(in text: String) -> [String] {
+        var quotations: [String] = []
+        var rest = text[...]
+        while let quote = rest.firstIndex(of: "'") {
+            // An apostrophe inside a word is no quote.
+            let isQuote = quote == rest.startIndex || " (".contains(rest[rest.index(before: quote)])
+            rest = rest[rest.index(after: quote)...]
+            guard isQuote, let end = rest.firstIndex(of: "'") else { continue }
+            quotations.append(String(rest[..<end]))
+            rest = rest[rest.index(after: end)...]
+        }
+        return quotations
     }
 }

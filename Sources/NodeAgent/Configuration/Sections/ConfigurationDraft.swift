@@ -3,9 +3,13 @@ import Proxy
 /// All sections parsed so far, and the diagnostics about them.
 struct ConfigurationDraft {
     static let sectionsMax = 4_096
-    static let diagnosticsMax = 200
+    /// The most diagnostics that are kept. Many refused keywords of one section become one message, so that fewer are shown.
+    static let diagnosticsMax = 4_096
+    static let failedNamesMax = 4_096
 
     private(set) var diagnostics: [Diagnostic] = []
+    /// Names on lines that could not be read. References to them cause no further errors.
+    private var failedNames: Set<String> = []
     /// The complete sections in the order of the files, except `global` and `defaults`.
     var sections: [any ConfigurationSection] = []
     /// All `global` sections, merged.
@@ -40,11 +44,18 @@ struct ConfigurationDraft {
         if let first = register(name, kind: kind, at: location) { throw .duplicate(name, kind: kind, first: first) }
     }
 
-    /// Adds a diagnostic, up to `diagnosticsMax`.
-    mutating func report(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String?) {
-        guard diagnostics.count < Self.diagnosticsMax else { return }
-        let isLast = diagnostics.count == Self.diagnosticsMax - 1
-        let problem = isLast ? .custom("more than \(Self.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown") : problem
-        diagnostics.append(Diagnostic(severity: isLast ? .alert : severity, location: location, section: section, problem: problem))
+    /// Whether the rest of the files need not be read.
+    var hasTooManyDiagnostics: Bool { diagnostics.count >= Self.diagnosticsMax }
+
+    /// Records that a line whose keyword is followed by `name` could not be read.
+    mutating func recordFailure(of name: String) { if failedNames.count < Self.failedNamesMax { failedNames.insert(name) } }
+
+    /// Adds a diagnostic, up to `diagnosticsMax`, unless the problem follows from another one.
+    mutating func report(
+        _ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String?, excerpt: SourceExcerpt? = nil
+    ) {
+        if case .unknownName(let name, _, _, _) = problem, failedNames.contains(name) { return }
+        guard !hasTooManyDiagnostics else { return }
+        diagnostics.append(Diagnostic(severity: severity, location: location, section: section, problem: problem, excerpt: excerpt))
     }
 }

@@ -28,12 +28,17 @@ protocol ConfigurationSection: KeywordPlace {
     /// Whether a password may be joined to a keyword, as in "password=...", so that messages must not quote the word.
     static var hidesJoinedValues: Bool { get }
 
+    /// Whether a password may follow the keyword, or a misspelled one, so that messages must not show the rest of the line.
+    static func hidesValues(of keyword: String) -> Bool
+
     /// Completes the section, because another one begins or the file ends.
     func finish(in configuration: inout ConfigurationDraft)
 }
 
 extension ConfigurationSection {
     static var hidesJoinedValues: Bool { false }
+
+    static func hidesValues(of keyword: String) -> Bool { false }
 
     static func title(argument: String?) -> String { argument.map { "\(name) \($0)" } ?? name }
 

@@ -16,6 +16,17 @@ struct ConfigurationSections: Sendable {
     /// The section whose first line begins with `name`; `nil` if there is none.
     func section(named name: String) -> (any ConfigurationSection.Type)? { types.first { $0.name == name } }
 
+    /// The section of a title such as "listen mysql".
+    private func section(titled title: String?) -> (any ConfigurationSection.Type)? { title.flatMap { section(named: String($0.prefix { $0 != " " })) } }
+
+    /// Whether messages must not show what follows `keyword`, the first word of a line of the section `title`. The section's own first line is shown.
+    func hidesValues(of keyword: String, in title: String?) -> Bool {
+        section(named: keyword) == nil && section(titled: title)?.hidesValues(of: keyword) ?? false
+    }
+
+    /// The part of the configuration to keep HAProxy for if a keyword of the section `title` is refused.
+    func extent(of title: String?) -> String { section(titled: title)?.extent ?? "this file" }
+
     /// The lines whose options are keywords.
     static let linesWithOptions: [any KeywordPlace.Type] = [BindOptions.self, ServerOptions.self, StatsSocketOptions.self]
 

@@ -18,6 +18,9 @@ struct DatabaseDraft: Sendable {
 struct DatabaseSection: ConfigurationSection {
     static let name = "database"
     static let hidesJoinedValues = true
+
+    static func hidesValues(of keyword: String) -> Bool { keywords[keyword] == nil || keyword == "user" || keyword == "password-file" }
+
     static let intervals: ClosedRange<Duration> = .milliseconds(100) ... .seconds(3_600)
 
     var draft: DatabaseDraft
