@@ -15,6 +15,9 @@ extension ClusterSuite {
             let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)
             let (status, output) = try node.run([ProxyProgram.tsukada.path, "-c"] + arguments)
             #expect(status == 0, "\(output)")
+            #expect(output.hasSuffix("Configuration file is valid\n"), "\(output)")
+            let quiet = try node.run([ProxyProgram.tsukada.path, "-c", "-q"] + arguments)
+            #expect(quiet.status == 0 && quiet.output.isEmpty, "\(quiet)")
         }
 
         @Test("checks the examples with -c", .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no probe sections"), arguments: ["tsukada01", "tsukada02"])
@@ -35,7 +38,8 @@ extension ClusterSuite {
             let arguments = try RunningProxy.writeFiles(on: node, configuration: broken, ownSections: nil)
             let (status, output) = try node.run([ProxyProgram.tsukada.path, "-c"] + arguments)
             #expect(status == 1, "\(output)")
-            #expect(output.contains("haproxy.cfg:32") && output.contains("blance"), "\(output)")
+            #expect(output.contains("haproxy.cfg:32:5\n   |\n32 |     blance roundrobin\n   |     ^^^^^^\n"), "\(output)")
+            #expect(output.contains("   = help: did you mean 'balance'?\n"), "\(output)")
         }
 
         @Test("gets a daemon with the pidfile, user, group and chroot of the file")

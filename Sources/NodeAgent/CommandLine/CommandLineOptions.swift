@@ -26,10 +26,12 @@ struct CommandLineOptions: Equatable, Sendable {
     var action = Action.run
     /// `-f`, and everything after `--`: files and directories, in order.
     var configurations: [String] = []
-    /// `-V`: print more.
+    /// `-V`: print the result of `-c` even with `-q`.
     var isVerbose = false
-    /// `-q`: print less.
+    /// `-q`: print only errors.
     var isQuiet = false
+    /// `-dW`: refuse a configuration with warnings.
+    var refusesWarnings = false
     /// `-D`: go to the background.
     var isDaemon = false
     /// `-db` or `-d`: stay in the foreground, whatever the file says.
@@ -71,6 +73,7 @@ struct CommandLineOptions: Equatable, Sendable {
             case "-vv": options.action = .build
             case "-h", "--help": options.action = .help
             case "-db": options.staysInForeground = true
+            case "-dW": options.refusesWarnings = true
             case "-f": options.configurations.append(try value(after: argument, &rest))
             case "-p": options.pidFile = try value(after: argument, &rest)
             case "-L": options.localName = try value(after: argument, &rest)
@@ -184,8 +187,11 @@ struct CommandLineOptions: Equatable, Sendable {
     /// Whether to go to the background, given `daemon` in the file; `-d` and `-db` take precedence.
     func runsAsDaemon(configured: Bool) -> Bool { !staysInForeground && action == .run && (isDaemon || configured) }
 
-    /// The output of `-c` for a valid configuration: like HAProxy 3.5, empty unless `-V` is given.
-    var validText: String { isVerbose && !isQuiet ? "Configuration file is valid\n" : "" }
+    /// The output of `-c` for a valid configuration, as HAProxy 2.6 prints it. `-q` hides it, except with `-V`.
+    func validText(hasWarnings: Bool) -> String {
+        guard !isQuiet || isVerbose else { return "" }
+        return (hasWarnings ? "Warnings were found.\n" : "") + "Configuration file is valid\n"
+    }
 }
 
 /// An invalid command line. The usage is printed with it to stderr, and the exit code is 1.

@@ -27,12 +27,13 @@ enum CommandLineText {
     }
 
     private static let run = """
-        Usage: tsukada -f <file|directory> [-f ...] [-cVDdqW] [-db] [-Ws] [-S <address>] [-p <file>] [-L <name>]
+        Usage: tsukada -f <file|directory> [-f ...] [-cVDdqW] [-db] [-dW] [-Ws] [-S <address>] [-p <file>] [-L <name>]
                        [-x <socket>] [-sf <pid> ...] [-st <pid> ...] [-- <file> ...]
             -f   read this configuration file, or every .cfg file of this directory; may be repeated
             -c   check the configuration and exit, with 0 when it is valid
-            -V   with -c, report a valid configuration
-            -q   hide warnings and notices
+            -V   with -c -q, report a valid configuration
+            -q   hide warnings, notices and the report of -c on a valid configuration
+            -dW  refuse a configuration with warnings
             -D   run in the background
             -d   stay in the foreground
             -db  stay in the foreground

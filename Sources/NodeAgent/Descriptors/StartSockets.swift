@@ -101,7 +101,8 @@ struct StartSockets {
         }
     }
 
-    private static func owner(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }
+    /// The owner of a frontend's sockets in messages: "listen mysql".
+    static func owner(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }
 
     private func owners(of settings: StatsSocketSettings) throws(StartError) -> (user: UInt32?, group: UInt32?) {
         let place = "\(settings.location): 'stats socket'"

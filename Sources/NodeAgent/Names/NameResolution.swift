@@ -39,6 +39,9 @@ struct NameResolution {
     private(set) var found: [AddressMemory.Known] = []
     /// Warnings for the operator.
     private(set) var warnings: [String] = []
+    /// The names that prevent the start, each with a line that needs it.
+    private(set) var failures: [Diagnostic] = []
+    private var failedNames: [ConfigurationLocation: Set<String>] = [:]
 
     /// Resolves names with `lookup`, each at most once.
     init(lookup: NameLookup, memory: Memory = Memory(), checksOnly: Bool = false) { (self.lookup, self.memory, self.checksOnly) = (lookup, memory, checksOnly) }
@@ -101,9 +104,10 @@ struct NameResolution {
         case .unix(let path): return .unix(path)
         case .inherited: return nil
         case .name(let name, let port):
-            let context = "\(bind.location): '\(owner)' cannot listen"
+            let subject = "'\(owner)' cannot listen"
+            let context = "\(bind.location): \(subject)"
             do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
-                guard checksOnly, !error.isDenial else { throw StartError("\(context): \(error); \(Self.advice)") }
+                guard checksOnly, !error.isDenial else { throw failure(bind.location, subject, error, Self.advice) }
                 warnings.append("\(context) unless this is fixed before the start: \(error)")
                 return nil
             }
@@ -117,10 +121,9 @@ struct NameResolution {
         case .unix(let path): return .local(try StartError.wrapping("\(target.location): log: ") { () throws(SystemError) in try LocalLogSocket(path) })
         case .inherited(let descriptor): return .descriptor(descriptor)
         case .name(let name, let port):
-            let context = "\(target.location): log"
-            do throws(NameLookupError) { return .datagram(.ip(try address(of: name, .v4, context), port: port)) } catch {
+            do throws(NameLookupError) { return .datagram(.ip(try address(of: name, .v4, "\(target.location): log"), port: port)) } catch {
                 let advice = "add the name to /etc/hosts or to DNS, or write the log target's address"
-                try continueStart(without: error, context, advice, "no lines are sent there until a reload")
+                try continueStart(without: error, target.location, "log", advice, "no lines are sent there until a reload")
                 return nil
             }
         }
@@ -133,9 +136,9 @@ struct NameResolution {
         case .ip(let address, let port): return .ip(address, port: port)
         case .unix, .inherited: throw StartError("\(location): not an address to receive gossip on")
         case .name(let name, let port):
-            let context = "\(location): this node's gossip address"
-            do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
-                try continueStart(without: error, context, Self.advice, "gossip is received on all IPv4 addresses, as with 'bind *:\(port)'")
+            let subject = "this node's gossip address"
+            do throws(NameLookupError) { return .ip(try address(of: name, .v4, "\(location): \(subject)"), port: port) } catch {
+                try continueStart(without: error, location, subject, Self.advice, "gossip is received on all IPv4 addresses, as with 'bind *:\(port)'")
                 return .ip(.anyV4, port: port)
             }
         }
@@ -144,9 +147,9 @@ struct NameResolution {
     /// The address of a server's `addr`, resolved if it is a name; `nil` without `addr`, and for a name without an answer: its checks then fail.
     mutating func checkAddress(of server: Server, owner: String) throws(StartError) -> IPAddress? {
         guard let check = server.check, let name = check.addressName else { return server.check?.address }
-        let context = "\(server.location): server '\(owner)/\(server.name)': 'addr'"
-        do throws(NameLookupError) { return try address(of: name, server.preferredFamily, context) } catch {
-            try continueStart(without: error, context, Self.advice, "its checks fail until a reload")
+        let subject = "server '\(owner)/\(server.name)': address of its checks"
+        do throws(NameLookupError) { return try address(of: name, server.preferredFamily, "\(server.location): \(subject)") } catch {
+            try continueStart(without: error, server.location, subject, Self.advice, "its checks fail until a reload")
             return nil
         }
     }
@@ -169,12 +172,13 @@ struct NameResolution {
         }
         guard let failure else { return nil }
         if let address = restoredAddress(name, port: port, for: server, owner: owner, failure) { return address }
-        let context = "\(server.location): server '\(owner)/\(server.name)'"
+        let subject = "server '\(owner)/\(server.name)'"
         if server.resolvers != nil {
-            warnings.append("\(context): \(failure); it has no address until '\(server.resolvers ?? "")' finds one")
+            warnings.append("\(server.location): \(subject): \(failure); it has no address until '\(server.resolvers ?? "")' finds one")
         } else {
             let advice = "add the name to /etc/hosts or to DNS, or write 'init-addr none' after 'resolvers' to start without it"
-            try continueStart(without: failure, context, advice, "it has no address until a reload; with 'resolvers default' it is resolved again")
+            let consequence = "it has no address until a reload; with 'resolvers default' it is resolved again"
+            try continueStart(without: failure, server.location, subject, advice, consequence)
         }
         return nil
     }
@@ -204,9 +208,19 @@ struct NameResolution {
     }
 
     /// Continues without an address until the next reload if nameservers fail; throws if the name is wrong.
-    private mutating func continueStart(without error: NameLookupError, _ context: String, _ advice: String, _ consequence: String) throws(StartError) {
-        if error.isDenial { throw StartError("\(context): \(error); \(advice)") }
-        warnings.append("\(context): \(error); \(consequence)")
+    private mutating func continueStart(
+        without error: NameLookupError, _ location: ConfigurationLocation, _ subject: String, _ advice: String, _ consequence: String
+    ) throws(StartError) {
+        if error.isDenial { throw failure(location, subject, error, advice) }
+        warnings.append("\(location): \(subject): \(error); \(consequence)")
+    }
+
+    /// Records a name that prevents the start, once for each line. The servers of a template have the same line.
+    private mutating func failure(_ location: ConfigurationLocation, _ subject: String, _ error: NameLookupError, _ advice: String) -> StartError {
+        let problem = ConfigurationProblem.custom("\(subject): \(error)", advice: advice)
+        let diagnostic = Diagnostic(severity: .alert, location: location, section: nil, problem: problem)
+        if failedNames[location, default: []].insert(error.name).inserted { failures.append(diagnostic) }
+        return StartError(diagnostic.description)
     }
 
     private func remembered(_ server: Server, _ owner: String) -> SocketAddress? {

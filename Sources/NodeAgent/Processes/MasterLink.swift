@@ -30,6 +30,9 @@ struct MasterLink {
         causeOfDeath = fields.count > 2 ? String(fields[2]) : nil
     }
 
+    /// Whether a master has started the process with this environment.
+    static func isPresent(in environment: [String: String]) -> Bool { environment[variable] != nil }
+
     /// The variable for a new worker.
     static func variables(channel: OpenFile, laterErrors: OpenFile, causeOfDeath: String?) -> [String: String] {
         [variable: "\(channel.raw),\(laterErrors.raw)" + (causeOfDeath.map { ",\($0)" } ?? "")]

@@ -43,11 +43,12 @@ struct StartGossip {
         return resources
     }
 
-    /// Checks the keys and the folder, for `-c`. Only warns if the section does not name this node, because the file may be for another machine.
-    func check(node: String, owner: FileOwner) throws(StartError) {
+    /// Checks the keys and the folder, for `-c`. Returns a warning if the section does not name this node: the file may be for another machine.
+    func check(node: String, owner: FileOwner) throws(StartError) -> String? {
         _ = try ring()
         if let path = section.stateDirectory { _ = try StateFolder(path, owner: owner) }
-        do throws(StartError) { _ = try section.node(named: node) } catch { Terminal.report(.warning, error.description) }
+        do throws(StartError) { _ = try section.node(named: node) } catch { return error.description }
+        return nil
     }
 
     private func ring() throws(StartError) -> KeyRing {

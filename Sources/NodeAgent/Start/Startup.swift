@@ -8,6 +8,7 @@ import Wire
 struct Startup {
     private let options: CommandLineOptions
     private let environment: [String: String]
+    private let messages: StartMessages
 
     /// Parses `arguments` (without the program's name) and performs the action. Returns the exit code.
     static func run(arguments: [String], environment: [String: String]) -> Int32 {
@@ -37,10 +38,13 @@ struct Startup {
         case .drain(let force): return DrainProgram.run(force, configurations: options.configurations, environment: environment)
         case .check, .run:
             Privileges.restrictNewFiles()
+            // A worker's messages go to its master's log, and to the client that has requested a reload.
+            let isLog = Terminal.writesToJournal || MasterLink.isPresent(in: environment)
+            let messages = StartMessages(isQuiet: options.isQuiet, isLog: isLog)
             do throws(StartError) {
-                return try Startup(options: options, environment: environment).start()
+                return try Startup(options: options, environment: environment, messages: messages).start()
             } catch {
-                Terminal.report(.alert, error.description)
+                messages.report(.alert, error.description)
                 return ExitCode.failure
             }
         }
@@ -58,22 +62,24 @@ struct Startup {
         let isMaster = options.isMaster || configuration.global.isMaster
         if master == nil, let socket = options.masterSocket {
             try MasterSocket(socket).check(beside: configuration.global)
-            if !isMaster, !options.isQuiet {
-                Terminal.report(.warning, "-S \(socket) has no effect without a master: add '-W' or '-Ws', or write 'master-worker' in 'global'")
+            if !isMaster {
+                messages.report(.warning, "-S \(socket) has no effect without a master: add '-W' or '-Ws', or write 'master-worker' in 'global'")
             }
         }
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
             try checkEnvironment(configuration)
-            if !options.isQuiet {
-                if !listens { Terminal.report(.warning, "no proxy has a 'bind': a start would fail") }
-                for warning in StartFolders(configuration, pidFile: options.pidFile).missing { Terminal.report(.warning, warning) }
-                for warning in StartExternalChecks.missing(configuration) { Terminal.report(.warning, warning) }
-                for diagnostic in ConfigurationAdvice(configuration).diagnostics { Terminal.report(diagnostic.severity, diagnostic.description) }
-            }
-            Terminal.print(options.validText)
+            if !listens { messages.report(.warning, "no proxy has a 'bind': a start would fail") }
+            try refuseWarnings()
+            let hasWarnings = messages.warningsCount > 0
+            // HAProxy has no warnings like the following.
+            for warning in StartFolders(configuration, pidFile: options.pidFile).missing { messages.report(.warning, warning) }
+            for warning in StartExternalChecks.missing(configuration) { messages.report(.warning, warning) }
+            messages.report(ConfigurationAdvice(configuration).diagnostics)
+            Terminal.print(options.validText(hasWarnings: hasWarnings))
             return ExitCode.success
         }
+        try refuseWarnings()
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
         guard let master else {
             if isMaster {
@@ -96,15 +102,24 @@ struct Startup {
     private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
         let reader = ConfigurationReader(environment: environment, localPeer: options.localName ?? HostName.current())
         let (configuration, diagnostics) = reader.read(files: files)
-        var alerts = 0
-        for diagnostic in diagnostics {
-            let isAlert = diagnostic.severity == .alert
-            if isAlert { alerts += 1 }
-            if isAlert || !options.isQuiet { Terminal.report(diagnostic.severity, diagnostic.description) }
-        }
+        messages.locate = { reader.locating($0, in: files) }
+        let alerts = messages.report(diagnostics)
         guard alerts > 0 else { return configuration }
-        Terminal.report(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: not started")
+        messages.report(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: not started")
         return nil
+    }
+
+    /// Throws after a warning if the command line demands a configuration without warnings.
+    private func refuseWarnings() throws(StartError) {
+        guard options.refusesWarnings, messages.warningsCount > 0 else { return }
+        throw StartError("the configuration has warnings, and '-dW' is set: correct them, or start without '-dW'")
+    }
+
+    /// Reports the names that prevent the start, and throws if there are any.
+    private func require(_ failures: [Diagnostic]) throws(StartError) {
+        guard !failures.isEmpty else { return }
+        let count = messages.report(DiagnosticSummary.limiting(failures))
+        throw StartError("\(count) \(count == 1 ? "name" : "names") without an address: not started")
     }
 
     /// Adds the machine's nameservers after those of the section, for `parse-resolv-conf`.
@@ -170,7 +185,7 @@ struct Startup {
     ) throws(StartError) -> Opened {
         var configuration = configuration
         let lookup = NameLookup()
-        let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { Terminal.report($0, $1) }
+        let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { messages.report($0, $1) }
         let node = configuration.global.node ?? HostName.current()
         let kept = try StartAddresses(configuration, node: node, owner: privileges.owner)
         let memory = NameResolution.Memory(
@@ -179,10 +194,17 @@ struct Startup {
         let own = try? configuration.gossip?.node(named: node)
         // Names are resolved before a port is open, so that no client waits for a nameserver. A process that takes over already has open ports, and learns the
         // servers' addresses from the state, which it reads later.
-        if inheritance.isOnlyProcess, !isRestart { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
+        let asksForAll = inheritance.isOnlyProcess && !isRestart
+        if asksForAll { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
+        var trial = names
+        trial.resolvePlaces(of: configuration, own: own)
+        // If the start fails, it also reports the servers' names. State files are parsed later, and may have their addresses.
+        let hasStateFiles = configuration.backends.contains { $0.stateSource != .none }
+        if !trial.failures.isEmpty, asksForAll, !hasStateFiles { trial.resolveServers(of: configuration) }
+        try require(trial.failures)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for (path, error) in logPlan.connect(root: privileges.directory) {
-            Terminal.report(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
+            messages.report(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
         }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration, threads: threads, inherited: inheritance.sockets.streamsCount)
@@ -196,7 +218,7 @@ struct Startup {
         let secrets = StartDatabases(owner: privileges.owner)
         let databases =
             isRestart
-            ? secrets.openForRestart(configuration.backends) { Terminal.report(.alert, $0) } : try secrets.open(configuration.backends)
+            ? secrets.openForRestart(configuration.backends) { messages.report(.alert, $0) } : try secrets.open(configuration.backends)
         var gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
                 try StartGossip(section, lookup: lookup).open(
@@ -227,10 +249,13 @@ struct Startup {
             NameResolution.Memory(
                 answers: inheritance.state.names, servers: servers, addresses: opened.kept.memory, time: opened.kept.time, isTrusted: opened.isRestart))
         opened.names.ask(forServersOf: opened.resources.configuration)
+        var trial = opened.names
+        trial.resolveServers(of: opened.resources.configuration)
+        try require(trial.failures)
         var configuration = opened.resources.configuration
         opened.resources.addresses = try serverAddresses(&configuration, &opened.names)
         opened.resources.configuration = configuration
-        for warning in opened.names.warnings { Terminal.report(.warning, warning) }
+        for warning in opened.names.warnings { messages.report(.warning, warning) }
         opened.kept.learn(opened.names.found)
         opened.resources.names = opened.names.answers
         opened.resources.servers = servers.merging(opened.names.unproven) { running, _ in running }
@@ -240,7 +265,7 @@ struct Startup {
         opened.resources.writers = inheritance.state.writers
         if let store = opened.resources.gossip?.store {
             let (memory, warning) = store.load()
-            if let warning { Terminal.report(.warning, warning) }
+            if let warning { messages.report(.warning, warning) }
             if let memory { opened.resources.gossip?.memory = memory }
         }
         return opened.resources
@@ -274,7 +299,7 @@ struct Startup {
         if plan.socketsPerBind < threads {
             let wanted = needs.listeners(each: threads)
             let limit = "too many for the descriptor limit of \(plan.descriptors)"
-            Terminal.report(
+            messages.report(
                 .warning,
                 "one listening socket per bind and thread needs \(wanted) sockets, \(limit): \(plan.listeners) are opened and shared by threads; "
                     + "\(remedy) to \(Limits.listenersShare * wanted) or lower nbthread")
@@ -282,9 +307,9 @@ struct Startup {
         if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
             let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes, needs: needs, socketsPerBind: plan.socketsPerBind)
             let rest = "but the limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy) or lower maxconn"
-            Terminal.report(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
+            messages.report(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
         } else if plan.sessionsMax < min(Limits.sessionsAdvised, global.connectionsMax ?? .max) {
-            Terminal.report(.warning, "the descriptor limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy)")
+            messages.report(.warning, "the descriptor limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy)")
         }
         return plan
     }
@@ -292,29 +317,29 @@ struct Startup {
     /// Checks users, groups and the addresses of names for `-c`: they must exist, as in HAProxy. Failing nameservers only cause a warning, because a reload
     /// uses the predecessor's addresses.
     private func checkEnvironment(_ configuration: AgentConfiguration) throws(StartError) {
-        var configuration = configuration
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         if let section = configuration.gossip {
-            try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? HostName.current(), owner: privileges.owner)
+            let warning = try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? HostName.current(), owner: privileges.owner)
+            if let warning { messages.report(.warning, warning) }
         }
         try StartAddresses.check(configuration, owner: privileges.owner)
         var names = NameResolution(lookup: lookup, checksOnly: true)
         names.ask(for: configuration, own: nil)
-        _ = try serverAddresses(&configuration, &names)
+        names.resolvePlaces(of: configuration, own: configuration.gossip.flatMap { $0.bind == nil ? nil : $0.nodes.first })
+        names.resolveServers(of: configuration)
+        try require(names.failures)
+        for warning in names.warnings { messages.report(.warning, warning) }
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
-        for path in logPlan.missingPaths(root: privileges.directory) where !options.isQuiet {
-            Terminal.report(.warning, "log: '\(path)' does not exist: start the syslog daemon, or write another target")
+        for path in logPlan.missingPaths(root: privileges.directory) {
+            messages.report(.warning, "log: '\(path)' does not exist: start the syslog daemon, or write another target")
         }
-        if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
-        guard !options.isQuiet else { return }
-        for warning in sockets.names.warnings { Terminal.report(.warning, warning) }
         if let threads = configuration.global.threads, threads > 1, !ListeningSockets.migratesConnections {
-            Terminal.report(
+            messages.report(
                 .notice,
                 "nbthread \(threads): a reload with fewer threads keeps all listening sockets; "
                     + "set '\(ListeningSockets.migrationSetting)' to 1 so that it can close some"
@@ -333,10 +358,10 @@ struct Startup {
     /// Starts the helper process of external checks. After a crash a failure must not prevent service: the servers keep their state.
     private func startExternalPrograms(_ opened: borrowing Opened) throws(StartError) -> ExternalPrograms? {
         guard let start = opened.externalChecks else { return nil }
-        if !options.isQuiet { for warning in StartExternalChecks.missing(opened.resources.configuration) { Terminal.report(.warning, warning) } }
+        for warning in StartExternalChecks.missing(opened.resources.configuration) { messages.report(.warning, warning) }
         do throws(StartError) { return try start.start(environment: ConfigurationFiles.environment(), errors: opened.programErrors) } catch {
             guard opened.isRestart else { throw error }
-            Terminal.report(.alert, "\(error); until the next reload servers with 'option external-check' keep their state")
+            messages.report(.alert, "\(error); until the next reload servers with 'option external-check' keep their state")
             return nil
         }
     }

@@ -1,0 +1,28 @@
+import Proxy
+
+extension NameResolution {
+    /// Resolves the names of listeners, log targets and this node's gossip address. `failures` then contains those that prevent the start.
+    mutating func resolvePlaces(of configuration: AgentConfiguration, own: ClusterSettings.Node?) {
+        var binds: [(bind: Bind, owner: String)] = []
+        for frontend in configuration.frontends where !frontend.isDisabled { binds += frontend.binds.map { ($0, StartSockets.owner(frontend)) } }
+        for probe in configuration.probes { binds += probe.binds.map { ($0, "probe \(probe.name)") } }
+        binds += configuration.global.statsSockets.map { (Bind(endpoint: $0.endpoint, location: $0.location), "stats socket") }
+        for (bind, owner) in binds { _ = try? address(of: bind, owner: owner) }
+        // Each proxy with 'log global' has the same targets.
+        var seen: Set<ConfigurationLocation> = []
+        for target in configuration.logTargets where seen.insert(target.location).inserted {
+            if case .name = target.endpoint { _ = try? place(of: target) }
+        }
+        if let section = configuration.gossip, let own { _ = try? place(ofGossip: section, own: own) }
+    }
+
+    /// Resolves the names of servers and of the addresses at which they are checked. `failures` then contains those that prevent the start.
+    mutating func resolveServers(of configuration: AgentConfiguration) {
+        for backend in configuration.backends {
+            for server in backend.servers {
+                _ = try? address(of: server, owner: backend.name)
+                _ = try? checkAddress(of: server, owner: backend.name)
+            }
+        }
+    }
+}
