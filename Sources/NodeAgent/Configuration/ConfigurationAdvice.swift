@@ -81,7 +81,9 @@ struct ConfigurationAdvice {
             return
         }
         let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
-        warn("'\(backend.name)' has no servers: every session of this port ends at once", "add 'server' lines to it", at: location, in: section)
+        warn(
+            "'\(backend.name)' has no servers: every session of this port ends at once",
+            "remove the section, or keep HAProxy for it if it served a statistics page; otherwise add its 'server' lines", at: location, in: section)
     }
 
     // MARK: Checks

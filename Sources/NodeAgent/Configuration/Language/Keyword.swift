@@ -25,8 +25,11 @@ protocol KeywordEntry: Sendable {
     var places: KeywordPlaces { get }
     /// The shape of the arguments: `<needed> [optional] ...`.
     var arguments: String { get }
-    /// The description, one line of the manual.
+    /// The description, one line of the manual. It begins with "No effect" for a keyword that is only accepted, and ends in "Not in HAProxy." if HAProxy
+    /// lacks the keyword.
     var meaning: String { get }
+    /// How the effect differs from HAProxy's, one line of the manual; `nil` if it does not.
+    var difference: String? { get }
     var inversion: KeywordInversion { get }
 }
 
@@ -57,13 +60,14 @@ struct Keyword<Draft>: KeywordEntry {
     let meaning: String
     let repetition: KeywordRepetition
     let inversion: KeywordInversion
+    let difference: String?
     /// The name under which repetitions are detected: another keyword with the same meaning, or `name`.
     let subject: String
     let apply: Action
 
     init(
         _ name: String, _ places: KeywordPlaces, _ arguments: String, repetition: KeywordRepetition = .once, inversion: KeywordInversion = .none,
-        sameAs subject: String? = nil, _ meaning: String, _ apply: @escaping Action
+        sameAs subject: String? = nil, differs difference: String? = nil, _ meaning: String, _ apply: @escaping Action
     ) {
         self.name = name
         self.places = places
@@ -71,6 +75,7 @@ struct Keyword<Draft>: KeywordEntry {
         self.meaning = meaning
         self.repetition = repetition
         self.inversion = inversion
+        self.difference = difference
         self.subject = subject ?? name
         self.apply = apply
     }

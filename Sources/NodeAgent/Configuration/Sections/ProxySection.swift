@@ -22,7 +22,7 @@ extension ProxySection {
         guard kind != .defaults, !proxies.names.isEmpty, !refused.contains(keyword) else {
             return .misplaced(keyword, places: sections.text("section"))
         }
-        return .noEffect(keyword, advice: "move it to \(proxies.text("section"))")
+        return .noEffect(keyword, advice: "HAProxy ignores it here as well: remove it, or move it to \(proxies.text("section"))")
     }
 
     /// Parses `<name> [from <defaults>]`.

@@ -16,7 +16,9 @@ enum HealthKeywords {
         Keyword(
             "error-limit", .server, "<number>", "Number of failed session connects in a row that trigger `on-error`; default 10.",
             errorLimit),
-        Keyword("observe", .server, "layer4|none", "`layer4` counts failed connects of sessions: `error-limit` of them in a row trigger `on-error`.", observe),
+        Keyword(
+            "observe", .server, "layer4|none", differs: "`layer7` is refused.",
+            "`layer4` counts failed connects of sessions: `error-limit` of them in a row trigger `on-error`.", observe),
         Keyword(
             "on-error", .server, "fastinter|fail-check|sudden-death|mark-down",
             "Effect of `error-limit` failures besides an early check: none, one failed check, DOWN at the next failed check, or DOWN at once; default `fail-check`.",
@@ -25,6 +27,7 @@ enum HealthKeywords {
             "on-marked-up", .server, "none|shutdown-backup-sessions", "What happens to sessions on backup servers when this server comes up.", onMarkedUp),
         Keyword(
             "slowstart", .server, "<time>",
+            differs: "With `leastconn` the default is 10s, for the weight only.",
             "How long weight and `maxconn` take to grow to their full values after the server comes back; default 10s (weight only) with `leastconn`, else 0.",
             slowStart),
     ]
@@ -38,7 +41,7 @@ enum HealthKeywords {
     }
 
     @Sendable private static func observe(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        if line.peek == "layer7" { throw .http("observe layer7", advice: "write 'observe layer4'") }
+        if line.peek == "layer7" { throw .http("observe layer7", advice: "remove it, or keep HAProxy for a proxy in 'mode http'") }
         draft.isObserved = try line.takeChoice(["layer4": true, "none": false])
     }
 

@@ -15,8 +15,7 @@ extension BindOptions {
     /// Options of HAProxy's `bind` lines that tsukada does not support.
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
-        ForeignKeywords(
-            .harmless(advice: "let the load balancer send PROXY headers, and write 'accept-proxy'"), "accept-netscaler-cip"),
+        ForeignKeywords(.decisive("the load balancer sends the clients' addresses in this form"), "accept-netscaler-cip"),
         ForeignKeywords(.harmless(advice: "write 'maxconn' on its own line, for the whole section"), "maxconn"),
         ForeignKeywords(.choosesClients, "user;group;uid;gid;interface;namespace;transparent;tcp-md5sig"),
         ForeignKeywords(

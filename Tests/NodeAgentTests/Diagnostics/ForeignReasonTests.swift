@@ -1,0 +1,149 @@
+import Glibc
+import Support
+import Testing
+
+@testable import NodeAgent
+
+private let haproxy = "/usr/sbin/haproxy"
+
+@Suite("Advice to leave out or replace a keyword")
+struct ForeignReasonTests {
+    /// Why a file without these keywords, or with the replacement in the advice, sends the same clients to the same servers. A keyword belongs here only if
+    /// this is true for each of its values. The name of a place before a keyword limits the reason to that place.
+    static let justifications: KeyValuePairs<String, String> = [
+        "It only affects HTTP, TLS or Lua, which tsukada refuses wherever a proxy would use them.":
+            """
+        acme.scheduler;h1-accept-payload-with-any-method;h1-case-adjust;h1-case-adjust-file;h1-do-not-close-on-insecure-transfer-encoding
+        h2-workaround-bogus-websocket-clients;http-err-codes;http-fail-codes;httpclient.resolvers.disabled;httpclient.resolvers.id
+        httpclient.resolvers.prefer;httpclient.retries;httpclient.ssl.ca-file;httpclient.ssl.verify;httpclient.timeout.connect
+        limited-quic;maxcompcpuusage;maxcomprate;maxzlibmem;no-quic;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay
+        ocsp-update.mindelay;ocsp-update.mode;max-reuse;pool-conn-name;pool-low-conn;pool-max-conn;pool-purge-delay;ws;quic-cc-algo
+        quic-force-retry;quic-socket;no-check-ssl;no-ssl;no-verifyhost;proto;idle-ping;no-check-reuse-pool
+        """,
+        "It configures a device detection library whose results only HTTP rules read.":
+            """
+        51degrees-allow-unmatched;51degrees-cache-size;51degrees-data-file;51degrees-difference;51degrees-drift
+        51degrees-property-name-list;51degrees-property-separator;51degrees-use-performance-graph;51degrees-use-predictive-graph
+        deviceatlas-cookie-name;deviceatlas-json-file;deviceatlas-log-level;deviceatlas-properties-cookie;deviceatlas-separator
+        wurfl-cache-size;wurfl-data-file;wurfl-information-list;wurfl-information-list-separator;wurfl-patch-file
+        """,
+        "It changes how the process uses processors and memory, or how it waits for events.":
+            """
+        busy-polling;cpu-map;cpu-policy;cpu-set;max-threads-per-group;no-memory-trimming;noepoll;noevports;nokqueue;nopoll;noreuseport
+        nosplice;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;tune.*;nice;process;thread;shards;log-bufsize;shard
+        option use-small-buffers;cc;maxpipes
+        """,
+        "It limits descriptors. A service's own limit has the same effect, and tsukada warns if the limit is too low for 'maxconn'.":
+            "ulimit-n;fd-hard-limit;maxsock;prealloc-fd;strict-limits",
+        "It concerns the life of processes: the supervisor, core files, child processes, and the reading of the file.":
+            """
+        mworker-max-reloads;mworker-prealloc;set-dumpable;insecure-fork-wanted;insecure-setuid-wanted;setcap;debug;quiet;zero-warning
+        expose-deprecated-directives;expose-experimental-directives;force-cfg-parser-pause;warn-blocked-traffic-after
+        """,
+        "It only affects statistics, profiles or the commands that read them.":
+            """
+        stats-file;shm-stats-file;shm-stats-file-max-objects;profiling.memory;profiling.tasks;stats bind-process
+        stats calculate-max-counters;anonkey;option contstats;option socket-stats;guid;guid-prefix;id;label
+        """,
+        "It only affects log lines and mails.":
+            """
+        log-send-hostname;log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps;email-alert
+        option dontlog-normal;option log-separate-errors;option logasap;log-proto
+        """,
+        "The advice has the same effect: the variable's value itself, an absolute path, an option of the command line.":
+            "setenv;presetenv;unsetenv;resetenv;default-path;localpeer",
+        "Only expressions read the variable, and each keyword with an expression is refused or has its own error.": "set-var;set-var-fmt",
+        "HAProxy keeps the listeners open for this time after a soft stop. 'drain' of a probe does the same.": "grace",
+        "A limit of the whole section limits each of its addresses as well.": "bind maxconn;stats socket maxconn",
+        "A path admits only accounts of this host, so fewer clients than a network address.":
+            "stats socket accept-proxy;stats socket interface;stats socket v4v6;stats socket v6only",
+        "It is an option of a runtime socket without an effect on who may connect, or one that has an effect only there.":
+            "stats socket backlog;stats socket name;severity-output;bind expose-fd;bind level",
+        "It changes when a connection is set up or closed at TCP level, not between which hosts.":
+            """
+        defer-accept;mss;tcp-ss;tfo;no-tfo;tos;nbconn;option nolinger;option abortonclose;option independent-streams
+        option tcp-smart-accept;option tcp-smart-connect;timeout client-hs
+        """,
+        "The header lacks only details of TLS, which the clear text connection does not have either.": "send-proxy-v2-ssl;send-proxy-v2-ssl-cn",
+        "It cancels an option that is refused, or that the advice cancels.": "no-agent-check;no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn",
+        "tsukada always limits exactly.": "strict-maxconn",
+        "A 'server' line with the same address takes the same sessions.": "dispatch",
+        "It only decides how often a failed connect is retried.": "retry-on",
+        "It only spreads checks over time.": "spread-checks;max-spread-checks",
+        "It only affects how long names and unused objects are kept.": "hold stale;resolve_pool_purge_delay",
+        "It selects which library resolves names; the hosts file and the nameservers are the same.": "nogetaddrinfo",
+        "It protects the exchange of stick tables and QUIC, which are refused.": "cluster-secret",
+    ]
+
+    private static let justified = Set(justifications.flatMap { ForeignKeywords(.removeLine, $0.value).names })
+
+    /// Every group of refused keywords, with its place.
+    private static let groups = Configuration.places.flatMap { place in place.foreignKeywords.map { (place: place.name, group: $0) } }
+
+    @Test("is given only for keywords with a justification")
+    func everyHarmlessKeywordIsJustified() {
+        for (place, group) in Self.groups {
+            guard case .harmless = group.reason else { continue }
+            let missing = group.names.filter { !Self.justified.contains($0) && !Self.justified.contains("\(place) \($0)") }.sorted()
+            #expect(missing.isEmpty, "\(place): justify why these may be left out, or keep HAProxy for them: \(missing)")
+        }
+    }
+
+    @Test("is never given for keywords that decide who is served: the advice is to keep HAProxy")
+    func decisiveKeywordsKeepHAProxy() {
+        for (place, group) in Self.groups {
+            for name in group.names {
+                let problem = group.reason.problem(with: name, extent: "this proxy")
+                switch group.reason {
+                case .decisive:
+                    #expect(problem.advice.hasPrefix("keep HAProxy for this proxy, since "), "\(name) of \(place): \(problem.advice)")
+                    #expect(!ConfigurationForeignAdviceTests.mayLeaveOut(problem.advice), "\(name) of \(place): \(problem.advice)")
+                case .encryption: #expect(problem.keepsHAProxy, "\(name) of \(place): \(problem.advice)")
+                case .http:
+                    let isLog = name.hasPrefix("option http") && name.hasSuffix("log")
+                    #expect(problem.keepsHAProxy || isLog, "\(name) of \(place): \(problem.advice)")
+                default: break
+                }
+            }
+        }
+    }
+
+    @Test("replaces a keyword that HAProxy has removed: the real haproxy refuses or ignores the line", .enabled(if: access(haproxy, X_OK) == 0, "no haproxy"))
+    func removedKeywordsAreOld() throws {
+        let path = "/tmp/tsukada-removed-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        defer { remove(path) }
+        for (place, group) in Self.groups {
+            guard case .removed = group.reason, place != "defaults" else { continue }
+            for name in group.names {
+                let section = place == "global" ? "global" : "\(place) p"
+                let file = try #require(fopen(path, "w"))
+                fputs("\(section)\n \(name) 2\nlisten l\n bind 127.0.0.1:9\n", file)
+                fclose(file)
+                let (status, output) = try ChildProcess.run([haproxy, "-c", "-f", path])
+                #expect(status != 0 || output.contains("has no effect"), "\(name) in \(place): \(output)")
+            }
+        }
+    }
+
+    @Test(
+        "is not given for the balance algorithms of HAProxy that tsukada lacks",
+        arguments: ["uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky"])
+    func balanceKeepsHAProxy(word: String) throws {
+        let problem = try #require(BalanceKeywords.problem(withForeign: word))
+        #expect(problem.keepsHAProxy && !ConfigurationForeignAdviceTests.mayLeaveOut(problem.advice))
+    }
+
+    @Test("on a line that HAProxy ignores begins with this fact, because moving the line would change its effect")
+    func ignoredLineStaysIgnored() {
+        for (section, line) in [("frontend a", "balance source"), ("backend a", "bind :1"), ("frontend a", "retries 2")] {
+            let advice = Configuration.read("\(section)\n \(line)\n").diagnostics.first?.problem.advice
+            #expect(advice?.hasPrefix("HAProxy ignores it here as well: remove it, or move it to ") == true, "\(line): \(advice ?? "")")
+        }
+    }
+
+    @Test("is not given for a port without servers, which may have served a statistics page")
+    func emptyProxy() {
+        let advice = ConfigurationAdvice(Configuration.read("listen stats\n bind :1\n timeout client 1s\n").configuration).diagnostics
+        #expect(advice.contains { $0.problem.keepsHAProxy && $0.problem.what.contains("has no servers") }, "\(advice)")
+    }
+}
