@@ -60,21 +60,8 @@ struct ConfigurationKeywordTests {
 
     @Test("and the list of unsupported keywords contain every keyword of HAProxy's")
     func knowsHAProxysKeywords() throws {
-        let lines = try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt")
-        for line in lines where !line.isEmpty && !line.hasPrefix("#") {
-            let cut = line.split(separator: " ", maxSplits: 1).map(String.init)
-            let place = try #require(Configuration.place(cut[0]))
-            if ConfigurationSections.all.section(named: cut[0]) == nil {
-                #expect(place.takes(cut[1]) || place.problem(withForeign: cut[1]) != nil, "\(line)")
-                continue
-            }
-            let (_, diagnostics) = Configuration.read((cut[0] == "global" ? "global" : "listen a") + "\n " + cut[1] + "\n")
-            for diagnostic in diagnostics {
-                switch diagnostic.problem {
-                case .unknownKeyword, .unknownWord: Issue.record("\(line)")
-                default: break
-                }
-            }
+        for (keyword, _) in try KeywordManual.list() {
+            #expect(KeywordDocument.verdict(on: keyword) != nil, "\(keyword.name) of \(keyword.place)")
         }
     }
 

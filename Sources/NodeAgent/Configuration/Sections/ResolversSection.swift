@@ -22,13 +22,21 @@ struct ResolversSection: ConfigurationSection {
         try line.end()
     }
 
+    private static let keepsAddresses = "Without the line servers keep their addresses; HAProxy takes them out after 30s."
+
     static let keywords = KeywordTable<ResolverSettings>([
         Keyword("accepted_payload_size", .resolvers, "<bytes>", "Maximum length of an answer over UDP, 512 to 65535.", payloadSize),
-        hold("hold nx", "Takes a server out when its name has not existed for this time; default: never.") { $0.holdNX = $1 },
+        hold("hold nx", differs: keepsAddresses, "Takes a server out when its name has not existed for this time; default: never.") { $0.holdNX = $1 },
         hold("hold obsolete", "How long an address is kept after it disappears from the answers.") { $0.holdObsolete = $1 },
-        hold("hold other", "Takes a server out when its name has caused other errors for this time; default: never.") { $0.holdOther = $1 },
-        hold("hold refused", "Takes a server out when the nameservers have refused its name for this time; default: never.") { $0.holdRefused = $1 },
-        hold("hold timeout", "Takes a server out when the nameservers have not answered for this time; default: never.") { $0.holdTimeout = $1 },
+        hold("hold other", differs: keepsAddresses, "Takes a server out when its name has caused other errors for this time; default: never.") {
+            $0.holdOther = $1
+        },
+        hold("hold refused", differs: keepsAddresses, "Takes a server out when the nameservers have refused its name for this time; default: never.") {
+            $0.holdRefused = $1
+        },
+        hold("hold timeout", differs: keepsAddresses, "Takes a server out when the nameservers have not answered for this time; default: never.") {
+            $0.holdTimeout = $1
+        },
         hold("hold valid", "Maximum time until a name is resolved again; default 10s.") { $0.holdValid = $1 },
         Keyword("nameserver", .resolvers, "<name> <address:port>", repetition: .many, "A nameserver; all of them are asked at the same time.", nameserver),
         Keyword("parse-resolv-conf", .resolvers, "", "Adds the nameservers of /etc/resolv.conf.", systemNameservers),
@@ -42,9 +50,9 @@ struct ResolversSection: ConfigurationSection {
     }
 
     private static func hold(
-        _ name: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
+        _ name: String, differs difference: String? = nil, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
     ) -> Keyword<ResolverSettings> {
-        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.takeTime()) }
+        Keyword(name, .resolvers, "<time>", differs: difference, meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.takeTime()) }
     }
 
     private static func timeout(

@@ -7,16 +7,19 @@ enum BalanceKeywords {
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
-            "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; default `roundrobin`.", balance),
+            "balance", .serverSide, "roundrobin|leastconn|source", differs: "Without the line `roundrobin`, as in HAProxy before 3.3.",
+            "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",
             "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
             fullconn),
         Keyword(
-            "option redispatch", .serverSide, "[<number>]", inversion: .no, "Retries a failed connect on another server at once; on by default.",
+            "option redispatch", .serverSide, "[<number>]", inversion: .no,
+            differs: "On by default: a failed connect moves to another server at once, and a silent one after 1 s.",
+            "Retries a failed connect on another server at once; on by default.",
             redispatch),
         Keyword(
-            "retries", .serverSide, "<number>",
+            "retries", .serverSide, "<number>", differs: "Counts only further connects to servers that have failed before.",
             "Number of retries after which a session no longer returns to servers that have failed; 0: no retry at all; default 3.", retries),
         Keyword(
             "retry-budget", .serverSide, "<percent>", "Share of the new sessions that may move away from a silent server; default 20%.", retryBudget),

@@ -9,6 +9,7 @@ enum BindKeywords {
             "Length of the queue of connections waiting to be accepted at an address; default: `maxconn` of the section, else of the process.", backlog),
         Keyword(
             "bind", .listening, "<address>[,...] [<option> ...]", repetition: .many,
+            differs: "One listening socket for each thread; an address that is bound twice causes a warning or an error.",
             "Address to listen on: `host:port`, `*:port`, `[::]:port`, a port range `low-high`, a path or `fd@N`.", bind),
         Keyword("maxconn", .clientSide, "<number>", "Maximum number of sessions; default: `maxconn` of the process.", maxconn),
     ]

@@ -6,16 +6,21 @@ enum CheckKeywords {
     static let thresholdMax = 1_000_000
 
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword("option log-health-checks", .serverSide, "", inversion: .no, "Logs changes in check results.", logHealthChecks),
+        Keyword(
+            "option log-health-checks", .serverSide, "", inversion: .no, differs: "The line about a server that goes DOWN contains the reason.",
+            "Logs changes in check results.", logHealthChecks),
         Keyword(
             "option mysql-check", .serverSide, "[user <name>] [post-41|post-80|pre-41]",
+            differs: "A passed check counts once while the server is down; a full server neither passes nor fails.",
             "Checks log in to MySQL without a password; without `user` they only read the greeting.", mysqlCheck),
         Keyword("timeout check", .serverSide, "<time>", "Maximum duration of a check after its connect; default: the server's `inter`.", timeoutCheck),
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
         Keyword("addr", .server, "<address>", "Address to check instead of the server's own; a name is resolved once, at the start.", address),
-        Keyword("check", .server, "", "Turns on checks of the server.", check),
+        Keyword(
+            "check", .server, "", differs: "The first failed check after the start takes the server down; a failed connect brings the next check forward.",
+            "Turns on checks of the server.", check),
         Keyword("check-send-proxy", .server, "", "Checks send a PROXY header even to another address or port.", checkSendProxy),
         Keyword("downinter", .server, "<time>", "Time between checks while the server is down; default: `inter`.", downInterval),
         Keyword("fall", .server, "<number>", "Number of failed checks in a row that take the server down; default 3.", fall),

@@ -4,12 +4,18 @@ import Wire
 /// Keywords of TCP connections: keepalive, unacknowledged data, splicing.
 enum ConnectionKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword("option clitcpka", .clientSide, "", inversion: .no, "TCP keepalive toward clients; on by default.", clientKeepAlive),
+        Keyword(
+            "option clitcpka", .clientSide, "", inversion: .no, differs: "On by default, with the times of `clitcpka-*`.",
+            "TCP keepalive toward clients; on by default.", clientKeepAlive),
         Keyword("option splice-auto", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword("option splice-request", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword("option splice-response", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
-        Keyword("option srvtcpka", .serverSide, "", inversion: .no, "TCP keepalive toward servers; on by default.", serverKeepAlive),
-        Keyword("option tcpka", .anyProxy, "", "TCP keepalive on both sides; on by default.", keepAlive),
+        Keyword(
+            "option srvtcpka", .serverSide, "", inversion: .no, differs: "On by default, with the times of `srvtcpka-*`.",
+            "TCP keepalive toward servers; on by default.", serverKeepAlive),
+        Keyword(
+            "option tcpka", .anyProxy, "", differs: "On by default, with the times of `clitcpka-*` and `srvtcpka-*`.",
+            "TCP keepalive on both sides; on by default.", keepAlive),
     ]
 
     /// As in HAProxy, a time is in seconds, rounded up to whole ones, and 0 has no effect.

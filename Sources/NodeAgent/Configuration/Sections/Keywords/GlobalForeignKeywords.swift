@@ -47,7 +47,7 @@ extension GlobalSection {
             nogetaddrinfo;nokqueue;nopoll;noreuseport;nosplice;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay;ocsp-update.mindelay
             ocsp-update.mode;profiling.memory;profiling.tasks;quiet;set-dumpable;setcap;spread-checks;stats bind-process
             stats calculate-max-counters;strict-limits;warn-blocked-traffic-after;wurfl-cache-size;wurfl-data-file;wurfl-information-list
-            wurfl-information-list-separator;zero-warning
+            wurfl-information-list-separator;wurfl-patch-file;zero-warning
             """),
         ForeignKeywords(.harmless(advice: "remove it: tsukada sizes its buffers and queues itself"), "tune.*"),
     ]

@@ -3,21 +3,24 @@ import Wire
 
 /// Keywords that set what is logged, and where.
 enum LogKeywords {
+    private static let onlyFormats = "Only the formats `rfc3164`, `local` and `raw`."
+
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
-            "log", .global, LogLines.shape, repetition: .many, inversion: .no,
+            "log", .global, LogLines.shape, repetition: .many, inversion: .no, differs: onlyFormats,
             "Target of log lines: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
             log),
-        Keyword("log-tag", .global, "<tag>", "Program name in log lines; default `tsukada`.", logTag),
+        Keyword("log-tag", .global, "<tag>", differs: "Without the line `tsukada`.", "Program name in log lines; default `tsukada`.", logTag),
     ]
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
-            "log", .anyProxy, LogLines.proxyShape, repetition: .many, inversion: .no,
+            "log", .anyProxy, LogLines.proxyShape, repetition: .many, inversion: .no, differs: onlyFormats,
             "Target of log lines, as in `global`; `log global` uses the targets of `global`, `no log` removes all.", log),
         Keyword("log-tag", .anyProxy, "<tag>", "Program name in this section's log lines.", logTag),
         Keyword(
-            "option dontlognull", .clientSide, "", inversion: .no, "Does not log sessions that ended without an error and in which the client sent nothing.",
+            "option dontlognull", .clientSide, "", inversion: .no, differs: "Logs sessions that ended with an error even if the client sent nothing.",
+            "Does not log sessions that ended without an error and in which the client sent nothing.",
             dontLogNull),
         Keyword("option tcplog", .clientSide, "", "Logs one line at the end of each session, with times and counts.", tcpLog),
     ]

@@ -10,9 +10,13 @@ enum ProcessKeywords {
         Keyword("daemon", .global, "", "Runs in the background.", daemon),
         Keyword("gid", .global, "<number>", sameAs: "group", "The group to run as, by number.", groupNumber),
         Keyword("group", .global, "<name>", "The group to run as.", group),
-        Keyword("master-worker", .global, "", "Runs a master process that starts and restarts the worker process, as `-W` does.", masterWorker),
-        Keyword("maxconn", .global, "<number>", "Maximum number of sessions in the process; default: as many as the descriptor limit allows.", maxconn),
-        Keyword("nbthread", .global, "<number>", "Number of forwarding threads; default: one per core.", nbthread),
+        Keyword(
+            "master-worker", .global, "", differs: "The master replaces a worker that has died; it has no arguments.",
+            "Runs a master process that starts and restarts the worker process, as `-W` does.", masterWorker),
+        Keyword(
+            "maxconn", .global, "<number>", differs: "If descriptors are missing, the process starts with fewer sessions and a warning.",
+            "Maximum number of sessions in the process; default: as many as the descriptor limit allows.", maxconn),
+        Keyword("nbthread", .global, "<number>", differs: "May follow other sections.", "Number of forwarding threads; default: one per core.", nbthread),
         Keyword("pidfile", .global, "<path>", "File for the process ID, written by a master and by a process in the background.", pidfile),
         Keyword(
             "seccomp", .global, "on|log|off",

@@ -32,7 +32,8 @@ enum ProxyForeignKeywords {
         ForeignKeywords(
             .http(advice: ForeignKeywords.Reason.ignoredInTCP),
             """
-            capture;compression;cookie;declare;errorfile;errorfiles;errorloc;errorloc302;errorloc303;http-after-response;http-error;http-request;http-response
+            capture;compression;cookie;declare;dynamic-cookie-key;errorfile;errorfiles;errorloc;errorloc302;errorloc303;http-after-response;http-error
+            http-request;http-response
             http-reuse;http-send-name-header;max-keep-alive-queue;max-session-srv-conns;redirect;stats;unique-id-header;use-fcgi-app;quic-initial
             option accept-invalid-http-request;option accept-invalid-http-response;option accept-unsafe-violations-in-http-request
             option accept-unsafe-violations-in-http-response;option checkcache;option disable-h2-upgrade;option forwarded;option forwardfor

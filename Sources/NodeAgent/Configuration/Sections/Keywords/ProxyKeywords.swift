@@ -18,7 +18,7 @@ enum ProxyKeywords {
         Keyword("description", .namedProxy, "<text> ...", "A note for readers of the file; not shown anywhere.", description),
         Keyword("disabled", .anyProxy, "", "The section is checked for errors but not used.", disabled),
         Keyword("enabled", .anyProxy, "", sameAs: "disabled", "Cancels `disabled` from `defaults`.", enabled),
-        Keyword("mode", .anyProxy, "tcp", "TCP is the only mode.", mode),
+        Keyword("mode", .anyProxy, "tcp", differs: "Only `tcp`; `http` in `defaults` is ignored in proxies with `mode tcp`.", "TCP is the only mode.", mode),
     ]
 
     @Sendable private static func description(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

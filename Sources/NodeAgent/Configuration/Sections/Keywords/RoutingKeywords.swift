@@ -8,7 +8,8 @@ enum RoutingKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword("default_backend", .clientSide, "<name>", "Backend that takes the sessions.", defaultBackend),
         Keyword(
-            "use_backend", .listening, "<name>", repetition: .many, "Backend that takes the sessions; conditions are not supported.", useBackend),
+            "use_backend", .listening, "<name>", repetition: .many, differs: "Conditions are not supported.",
+            "Backend that takes the sessions; conditions are not supported.", useBackend),
     ]
 
     @Sendable private static func defaultBackend(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -11,11 +11,15 @@ enum ServerOptions: KeywordPlace {
         Keyword("backup", .server, "", "Used only while no other server is usable.", backup),
         Keyword("disabled", .server, "", "Starts in maintenance.", disabled),
         Keyword("enabled", .server, "", "Cancels `disabled` from `default-server`.", enabled),
-        Keyword("init-addr", .server, "<last|libc|none|address>[,...]", "Sources of the first address, in this order; default `last,libc`.", initAddress),
+        Keyword(
+            "init-addr", .server, "<last|libc|none|address>[,...]", differs: "If no nameserver answers, the process starts with a warning.",
+            "Sources of the first address, in this order; default `last,libc`.", initAddress),
         Keyword("maxconn", .server, "<number>", "Maximum number of sessions; further ones wait. 0: no limit.", maxconn),
         Keyword("no-backup", .server, "", "Cancels `backup` from `default-server`.", noBackup),
         Keyword("on-marked-down", .server, "none|shutdown-sessions", "What happens to the server's sessions when it goes down.", onMarkedDown),
-        Keyword("resolve-prefer", .server, "ipv4|ipv6", "Preferred family of the server's addresses; default `ipv4`.", resolvePrefer),
+        Keyword(
+            "resolve-prefer", .server, "ipv4|ipv6", differs: "Without the option `ipv4`.", "Preferred family of the server's addresses; default `ipv4`.",
+            resolvePrefer),
         Keyword("resolvers", .server, "<name>", "The `resolvers` section that keeps the server's address current.", resolvers),
         Keyword("no-send-proxy", .server, "", "Cancels `send-proxy` from `default-server`.", noSendProxy),
         Keyword("no-send-proxy-v2", .server, "", "Cancels `send-proxy-v2` from `default-server`.", noSendProxyV2),

@@ -8,6 +8,7 @@ enum StatsKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "stats maxconn", .global, "<number>",
+            differs: "Connections of `tsukada drain`, `tsukada keys` and `-x` do not wait.",
             "Maximum number of runtime connections; default 10. Further ones wait, except those of `tsukada drain`, `tsukada keys` and `-x`.",
             statsMaxconn),
         Keyword(
