@@ -6,14 +6,8 @@ enum StopKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "close-spread-time", .global, "<time>|infinite",
-<<<<<<< HEAD
-            "Closes the remaining sessions gradually during this time before the hard stop; default `infinite`: the hard stop closes them all at once.",
-||||||| parent of 07e83b3 (List what happens to each keyword of HAProxy)
-            "Closes sessions a few at a time over this time before the hard stop; default `infinite`: all at once.",
-=======
             differs: "Closes TCP sessions, during this time before the hard stop.",
-            "Closes sessions a few at a time over this time before the hard stop; default `infinite`: all at once.",
->>>>>>> 07e83b3 (List what happens to each keyword of HAProxy)
+            "Closes the remaining sessions gradually during this time before the hard stop; default `infinite`: the hard stop closes them all at once.",
             closeSpreadTime),
         Keyword(
             "drain-on-term", .global, "", "SIGTERM drains, as SIGUSR1 does; during a drain, SIGTERM stops the process at once. Not in HAProxy.",
