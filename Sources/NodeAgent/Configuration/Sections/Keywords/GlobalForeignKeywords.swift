@@ -26,7 +26,6 @@ extension GlobalSection {
         ForeignKeywords(.harmless(advice: "write 'drain' in a section 'probe': it keeps the ports open for that time"), "grace"),
         ForeignKeywords(.harmless(advice: "start with '-L NAME' where the file needs HAPROXY_LOCALPEER"), "localpeer"),
         ForeignKeywords(.removed(replacement: "write 'nbthread'"), "nbproc"),
-        ForeignKeywords(.checksServers, "external-check"),
         ForeignKeywords(.decisive("it limits the rate of new connections"), "maxconnrate;maxsessrate"),
         ForeignKeywords(
             .choosesClients, "harden.reject-privileged-ports.quic;harden.reject-privileged-ports.tcp;unix-bind"),
@@ -42,7 +41,7 @@ extension GlobalSection {
             h1-case-adjust;h1-case-adjust-file;h1-do-not-close-on-insecure-transfer-encoding;h2-workaround-bogus-websocket-clients
             http-err-codes;http-fail-codes;httpclient.resolvers.disabled
             httpclient.resolvers.id;httpclient.resolvers.prefer;httpclient.retries;httpclient.ssl.ca-file;httpclient.ssl.verify;httpclient.timeout.connect
-            insecure-fork-wanted;insecure-setuid-wanted;limited-quic;log-send-hostname
+            insecure-setuid-wanted;limited-quic;log-send-hostname
             max-spread-checks;maxcompcpuusage;maxcomprate;maxpipes;maxzlibmem;no-memory-trimming;no-quic;noepoll;noevports
             nogetaddrinfo;nokqueue;nopoll;noreuseport;nosplice;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay;ocsp-update.mindelay
             ocsp-update.mode;profiling.memory;profiling.tasks;quiet;set-dumpable;setcap;spread-checks;stats bind-process

@@ -45,8 +45,8 @@ enum ProxyForeignKeywords {
         ForeignKeywords(
             .checksServers,
             """
-            option external-check;option httpchk;option ldap-check;option pgsql-check;option redis-check;option smtpchk;option spop-check
-            option ssl-hello-chk;option tcp-check;tcp-check;external-check
+            option httpchk;option ldap-check;option pgsql-check;option redis-check;option smtpchk;option spop-check
+            option ssl-hello-chk;option tcp-check;tcp-check
             """),
         ForeignKeywords(
             .harmless(advice: "write 'option tcplog'"),
