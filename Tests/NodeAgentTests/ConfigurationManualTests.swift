@@ -33,13 +33,15 @@ struct ConfigurationManualTests {
         return lines
     }
 
-    @Test("has the keyword table, word for word", arguments: titles)
-    func hasTable(title: String) throws {
-        let lines = try Configuration.lines(ofPackageFile: Self.path)
-        let start = try #require(lines.firstIndex(of: "<!-- keywords \(title) -->"), "no table \(title)")
-        let end = try #require(lines[start...].firstIndex(of: "<!-- end -->"))
-        let expected = Self.table(of: try Self.keywords(of: title), showsSections: title == "proxies")
-        #expect(Array(lines[(start + 1)..<end]) == expected, "write:\n\(expected.joined(separator: "\n"))")
+    @Test("has the keyword tables, word for word")
+    func hasTables() throws {
+        var lines = try Configuration.lines(ofPackageFile: Self.path)
+        for title in Self.titles {
+            let start = try #require(lines.firstIndex(of: "<!-- keywords \(title) -->"), "no table \(title)")
+            let end = try #require(lines[start...].firstIndex(of: "<!-- end -->"))
+            lines.replaceSubrange((start + 1)..<end, with: Self.table(of: try Self.keywords(of: title), showsSections: title == "proxies"))
+        }
+        try GeneratedFile(path: Self.path).expect(lines.dropLast())
     }
 
     @Test("shows messages that the reader really gives")

@@ -142,7 +142,7 @@ struct DiagnosticTextTests {
         #expect(probe.excerpt?.rendered.source == "probe p" && probe.excerpt?.rendered.carets == "^^^^^^^")
     }
 
-    @Test("about a whole file, and one that advice is about, has no line or the line of the setting")
+    @Test("about a whole file has no line, and advice has the line of its setting")
     func locatesAdvice() throws {
         let file = (name: "t.cfg", bytes: Array("global\n stats maxconn 1\nlisten a\n bind :1\n".utf8))
         let reader = ConfigurationReader(environment: [:])

@@ -57,7 +57,7 @@ struct ForeignReasonTests {
         "A limit of the whole section limits each of its addresses as well.": "bind maxconn;stats socket maxconn",
         "A path admits only accounts of this host, so fewer clients than a network address.":
             "stats socket accept-proxy;stats socket interface;stats socket v4v6;stats socket v6only",
-        "It is an option of a runtime socket without an effect on who may connect, or one that has an effect only there.":
+        "It is an option of a runtime socket without an effect on who may connect, or an option that has an effect only there.":
             "stats socket backlog;stats socket name;severity-output;bind expose-fd;bind level",
         "It changes when a connection is set up or closed at TCP level, not between which hosts.":
             """

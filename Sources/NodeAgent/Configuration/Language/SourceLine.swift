@@ -27,7 +27,7 @@ struct SourceLine {
     let words: [String]
     /// The bytes of each word, as offsets in the line.
     let columns: [Range<Int>]
-    /// The index of the word after the last one that was taken when the problem was found.
+    /// The index of the first word that was not taken yet when the problem was found.
     let next: Int
 
     /// The words of a line that has been parsed as far as its next word.
