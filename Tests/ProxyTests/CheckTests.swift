@@ -230,9 +230,9 @@ struct CheckResultTests {
 
     @Test("has HAProxy's numbers")
     func numbers() {
-        #expect(CheckStatus.allCases.map(\.rawValue) == [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20])
-        let names = "INI HANA SOCKERR L4OK L4TOUT L4CON L6OK L6TOUT L6RSP L7TOUT L7RSP L7OK L7OKC L7STS PROCERR PROCTOUT PROCOK"
+        #expect(CheckStatus.allCases.map(\.rawValue) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20])
+        let names = "INI CHECKED HANA SOCKERR L4OK L4TOUT L4CON L6OK L6TOUT L6RSP L7TOUT L7RSP L7OK L7OKC L7STS PROCERR PROCTOUT PROCOK"
         #expect(CheckStatus.allCases.map(\.name).joined(separator: " ") == names)
-        #expect(CheckStatus.allCases.map(\.resultNumber) == [0, 2, 2, 3, 2, 2, 3, 2, 2, 2, 2, 3, 4, 2, 2, 2, 3])
+        #expect(CheckStatus.allCases.map(\.resultNumber) == [0, 1, 2, 2, 3, 2, 2, 3, 2, 2, 2, 2, 3, 4, 2, 2, 2, 3])
     }
 }

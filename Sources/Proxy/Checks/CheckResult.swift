@@ -4,6 +4,8 @@ import Wire
 package enum CheckStatus: Int, CaseIterable, Sendable {
     /// No check has ended yet.
     case initializing = 1
+    /// An agent has answered without a word about the server's state.
+    case checked = 3
     /// Not a check: sessions have failed to connect `error-limit` times in a row.
     case healthAnalysis = 4
     /// The check could not start, or its connection broke.
@@ -41,6 +43,7 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
     package var name: String {
         switch self {
         case .initializing: "INI"
+        case .checked: "CHECKED"
         case .healthAnalysis: "HANA"
         case .socketError: "SOCKERR"
         case .layer4OK: "L4OK"
@@ -64,6 +67,7 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
     package var text: String {
         switch self {
         case .initializing: "Initializing"
+        case .checked: "No status change"
         case .healthAnalysis: "Health analyze"
         case .socketError: "Socket error"
         case .layer4OK: "Layer4 check passed"
@@ -83,6 +87,9 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
         }
     }
 
+    /// The outcome in log lines: "succeeded", "conditionally succeeded", "failed".
+    package var outcome: String { self == .layer7ConditionalPass ? "conditionally succeeded" : isPass ? "succeeded" : "failed" }
+
     /// True for a passed check.
     package var isPass: Bool {
         switch self {
@@ -91,10 +98,11 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
         }
     }
 
-    /// srv_check_result of `show servers state`: 0 unknown, 2 failed, 3 passed, 4 passed conditionally.
+    /// srv_check_result of `show servers state`: 0 unknown, 1 neither, 2 failed, 3 passed, 4 passed conditionally.
     package var resultNumber: Int {
         switch self {
         case .initializing: 0
+        case .checked: 1
         case .layer7ConditionalPass: 4
         default: isPass ? 3 : 2
         }

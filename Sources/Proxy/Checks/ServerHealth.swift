@@ -22,13 +22,22 @@ package struct ServerHealth: Equatable, Sendable {
     package let fall: Int
     /// 0 to `max`.
     package internal(set) var value: Int
+    /// The value before the first check, at the start and after maintenance.
+    private let initialValue: Int
 
-    /// Creates the health of a server that has not been checked: up, but the first failure takes it down.
-    package init(rise: Int, fall: Int) {
+    /// Creates the health of a server that has not been checked. By default it is up, but the first failure takes it down.
+    package init(rise: Int, fall: Int, initially state: InitialState = .up) {
         precondition(rise >= 1 && fall >= 1, "rise and fall are at least 1, got \(rise) and \(fall)")
         self.rise = rise
         self.fall = fall
-        value = rise
+        initialValue =
+            switch state {
+            case .up: rise
+            case .fullyUp: rise + fall - 1
+            case .down: rise - 1
+            case .fullyDown: 0
+            }
+        value = initialValue
     }
 
     /// The value of a server that is definitely up.
@@ -60,8 +69,8 @@ package struct ServerHealth: Equatable, Sendable {
     /// Takes the server down for maintenance, or by others' evidence. It needs `rise` passes to come up.
     package mutating func takeDown() { value = 0 }
 
-    /// Brings the server up after maintenance. The first failure takes it down.
-    package mutating func leaveMaintenance() { value = rise }
+    /// Resets the health after maintenance, as at the start.
+    package mutating func leaveMaintenance() { value = initialValue }
 
     /// Restores an earlier count, limited by the current thresholds: up stays up, down stays down.
     package mutating func restore(_ earlier: Int, isUp: Bool) {

@@ -105,7 +105,7 @@ package struct Backend: Equatable, Sendable {
         guard let check = server.check, self.check != .external else { return false }
         if case .unix = server.endpoint { return true }
         guard !check.isAtOtherHost else { return false }
-        return check.port == nil || server.port == check.port.map { .fixed($0) }
+        return check.fixedPort == nil || server.port == check.fixedPort.map { .fixed($0) }
     }
 
     /// True when the first checks are not spread over an interval, because writes wait until the writer is known.

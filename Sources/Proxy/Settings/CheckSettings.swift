@@ -39,11 +39,16 @@ package struct CheckSettings: Equatable, Sendable {
     package var address: IPAddress?
     /// `addr` as a name. It is resolved at the start into `address`.
     package var addressName: String?
+    /// The port after the address of `addr`; `nil` without one.
+    package var addressPort: UInt16?
     /// The PROXY header that checks send first; `nil` for none.
     package var proxyHeader: ProxyHeaderForm?
 
     /// Creates HAProxy's defaults.
     package init() {}
+
+    /// The port to check: `port` or else that of `addr`; `nil` for the server's port.
+    package var fixedPort: UInt16? { port ?? addressPort }
 
     /// True when `addr` sends checks to another address than the server's.
     package var isAtOtherHost: Bool { address != nil || addressName != nil }

@@ -61,6 +61,12 @@ package struct Server: Equatable, Sendable {
     package var connectionsMax = 0
     /// The settings of `check`; `nil` without checks.
     package var check: CheckSettings?
+    /// The settings of `agent-check`; `nil` without an agent.
+    package var agent: AgentCheckSettings?
+    /// `track`: the server whose state this one copies; `nil` without it.
+    package var tracked: ServerReference?
+    /// `init-state`.
+    package var initialState = InitialState.up
     /// `resolvers`: the section that updates the address; `nil` to keep the initial address.
     package var resolvers: String?
     /// `resolve-prefer`.
