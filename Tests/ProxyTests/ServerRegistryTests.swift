@@ -552,6 +552,7 @@ struct ServerRegistryStateTests {
                 streak = result.status.isPass == isUp ? 0 : streak + 1
                 if streak == (isUp ? 3 : 2) { (isUp, streak) = (!isUp, 0) }
             case .checkInconclusive, .connectsFailed, .setPriority: break
+            case .agentOrdered, .agentFinished, .trackedChanged: break  // these servers have no agent and track nothing
             case .setFull(let value): isFull = value
             case .setSkipped: break
             case .setFitness(let value): isFit = value.isFit

@@ -72,7 +72,7 @@ extension ServerRegistry {
         guard before.isChecked else { return }
         var next = before
         next.health?.takeDown()
-        next.isRunning = false
+        next.settle()
         store(next, &change)
         if before.isRunning {
             change.log(before.lossLevel, "\(title(of: change.server)) is DOWN\(reason(evidence, before))\(counts(change))")
@@ -97,10 +97,10 @@ extension ServerRegistry {
     /// Ends or begins a hold by the peers. When it ends, the server is up immediately if its own checks have passed in the meantime.
     mutating func setHeldDown(_ isHeld: Bool, _ change: inout Change) {
         let before = status(of: change.server)
-        guard let health = before.health, before.isHeldDown != isHeld else { return }
+        guard before.health != nil, before.isHeldDown != isHeld else { return }
         var next = before
         next.isHeldDown = isHeld
-        next.isRunning = !isHeld && !before.flags.isMaintenance && health.isUp
+        next.settle()
         store(next, &change)
         if next.isRunning != before.isRunning {
             change.log(.notice, "\(title(of: change.server)) is \(upText(next))\(next.lastCheck?.explanation ?? "")\(counts(change))")

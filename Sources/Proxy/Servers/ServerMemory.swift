@@ -20,10 +20,18 @@ package struct ServerMemory: Equatable, Sendable {
     package var isRunning: Bool
     /// Whether it was warming: `slowstart`.
     package var isWarming = false
+    /// Whether its checks had asked for no new sessions.
+    package var isStopping = false
     /// `ServerHealth.value`.
     package var health: Int
     /// The result of its last check.
     package var lastCheck: CheckResult?
+    /// What its agent had reported; `nil` without an agent, and from a state file.
+    package var agent: AgentStatus?
+    /// The limit on its sessions, if that was not the configured one; `nil` from a state file.
+    package var connectionsMax: Int?
+    /// The configured limit, if `connectionsMax` is not `nil`.
+    package var initialConnectionsMax = 0
     /// Whether a check had a result. Always false from a state file, whose results are too old.
     package var hasVerdict = false
     /// The time since `isRunning` last changed.
@@ -76,10 +84,17 @@ extension ServerStatus {
         if memory.flags.contains(.forcedMaintenance), !memory.flags.contains(.configuredMaintenance) { flags.insert(.forcedMaintenance) }
         if memory.flags.contains(.forcedDrain) { flags.insert(.forcedDrain) }
         if memory.initialWeight == initialWeight, (0...256).contains(memory.weight) { weight = memory.weight }
-        if health != nil {
-            if flags.isMaintenance { health?.takeDown() } else { health?.restore(memory.health, isUp: memory.isRunning) }
+        // Which part of the weight was the agent's is not known any more.
+        if agent == nil { sharedWeight = weight }
+        if let limit = memory.connectionsMax, memory.initialConnectionsMax == connectionsMax { connectionsMax = max(0, limit) }
+        if agent != nil, let known = memory.agent { agent = known }
+        if let health {
+            // A server that only its agent kept down has passed its checks.
+            let isUp = memory.isRunning || agent?.isUp == false && memory.health >= health.rise
+            if flags.isMaintenance { self.health?.takeDown() } else { self.health?.restore(memory.health, isUp: isUp) }
         }
-        isRunning = !flags.isMaintenance && (health?.isUp ?? true)
+        isStopping = memory.isStopping
+        settle()
         if isRunning == memory.isRunning { lastChange = now.advanced(by: .zero - max(.zero, memory.sinceChange)) }
         if isRunning, memory.isRunning, memory.isWarming, let slowStart {
             var warming = Warming(slowStart, since: lastChange)
@@ -110,7 +125,10 @@ extension ServerRegistry {
         memory.hasVerdict = status.hasVerdict
         (memory.failedChecks, memory.downTransitions) = (status.failedChecks, status.downTransitions)
         memory.completedDowntime = status.completedDowntime
-        memory.isWarming = status.warming != nil
+        (memory.isWarming, memory.isStopping, memory.agent) = (status.warming != nil, status.isStopping, status.agent)
+        if status.connectionsMax != server.connectionsMax {
+            (memory.connectionsMax, memory.initialConnectionsMax) = (status.connectionsMax, server.connectionsMax)
+        }
         memory.priority = status.priority
         (memory.condition, memory.sinceCondition) = (status.condition, status.conditionSince.duration(to: now))
         if backends[reference.backend].database != nil { memory.fitness = status.fitness }

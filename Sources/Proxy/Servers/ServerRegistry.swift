@@ -10,6 +10,13 @@ package struct ServerRegistry: Sendable {
         case checkFinished(CheckResult)
         /// A check has ended without a verdict: the server was full, or this node failed. It counts neither as a pass nor as a failure.
         case checkInconclusive(CheckResult)
+        /// The agent requests these changes.
+        case agentOrdered(AgentOrders)
+        /// The agent has answered or could not be reached. The result's status is `checked` for an answer without a word about the server's state, and
+        /// `initializing` for an incomplete answer, which keeps the status.
+        case agentFinished(CheckResult)
+        /// The server that this one tracks has changed: `Effect.trackerChanged`.
+        case trackedChanged(reason: String?)
         /// `consecutive` connects of sessions have failed without a success between them: `observe layer4`.
         case connectsFailed(consecutive: Int)
         /// The fitness for its role has changed. Sessions and checks continue.
@@ -48,8 +55,10 @@ package struct ServerRegistry: Sendable {
     package enum Effect: Equatable, Sendable {
         /// Write this line to the log targets of this backend.
         case log(LogLevel, String, backend: Int)
-        /// This server's usability, weight or address has changed. Call `updateBackend` afterwards. Only `shutdownSessions` follows this effect.
+        /// This server's usability, weight, limit or address has changed. Call `updateBackend` afterwards. The effects that follow do not change its route.
         case routeChanged(ServerReference)
+        /// Apply `trackedChanged` to this server, which tracks the changed one.
+        case trackerChanged(ServerReference, reason: String?)
         /// Close this server's sessions.
         case shutdownSessions(ServerReference, because: SessionShutdown = .serverDown)
         /// Stop checking this server, and abort a running check.
@@ -66,8 +75,10 @@ package struct ServerRegistry: Sendable {
     package let backends: [Backend]
     var servers: [[ServerStatus]]
     private var backendStatuses: [BackendStatus]
+    /// The servers that track each server.
+    let trackers: [ServerReference: [ServerReference]]
 
-    /// Creates the initial state: servers are up unless they are `disabled` or have no address. This logs nothing.
+    /// Creates the initial state: servers are up unless they are `disabled`, have no address, or begin down by `init-state`. This logs nothing.
     ///
     /// - Parameters:
     ///   - initialAddress: a server's address; `nil` puts it in maintenance until an address is found.
@@ -91,6 +102,8 @@ package struct ServerRegistry: Sendable {
             }
         }
         backendStatuses = backends.map { BackendStatus(isEmpty: $0.servers.isEmpty, now: now) }
+        trackers = Self.trackers(in: backends)
+        beginTracking()
         for index in backends.indices {
             for (place, server) in backends[index].servers.enumerated() { backendStatuses[index].count(servers[index][place], isBackup: server.isBackup, 1) }
             backendStatuses[index].wasUp = backendStatuses[index].isUp
@@ -112,6 +125,13 @@ package struct ServerRegistry: Sendable {
     /// The current state of a backend.
     package func status(ofBackend backend: Int) -> BackendStatus { backendStatuses[backend] }
 
+    /// The result as it counts for a server. As in HAProxy, a conditional pass brings no server up: for one that is down it is a failure.
+    package func counted(_ result: CheckResult, of server: ServerReference) -> CheckResult {
+        guard result.status == .layer7ConditionalPass, !status(of: server).isRunning else { return result }
+        return CheckResult(
+            status: .layer7WrongStatus, code: result.code, info: result.info, duration: result.duration, greetedAfter: result.greetedAfter)
+    }
+
     /// The interval class for the next check of a server.
     package func checkPace(of server: ServerReference) -> CheckPace { status(of: server).health?.pace ?? .steadyUp }
 
@@ -127,6 +147,13 @@ package struct ServerRegistry: Sendable {
             applyCheck(result, &change)
         case .checkInconclusive(let result):
             applyInconclusive(result, &change)
+        case .agentOrdered(let orders):
+            applyOrders(orders, &change)
+        case .agentFinished(let result):
+            applyAgent(result, &change)
+        case .trackedChanged(let reason):
+            change.reason = reason
+            copyTracked(&change)
         case .connectsFailed(let errors):
             applyFailedConnects(consecutive: errors, &change)
         case .setFitness(let fitness):
@@ -149,25 +176,30 @@ package struct ServerRegistry: Sendable {
             next.priority = priority
             store(next, &change)
         case .addressResolved(let address, let source):
-            moveAddress(to: address, by: source, &change)
-            if before.flags.contains(.resolutionMaintenance) {
-                clear(.resolutionMaintenance, &change)
-                let isDiscovered = backends[server.backend].servers[server.server].isDiscovered
-                change.log(.notice, "Server \(name(of: server)) administratively READY thanks to \(isDiscovered ? "the writer's list" : "valid DNS answer").")
-            }
+            resolve(to: address, by: source, &change)
         case .addressLost(let reason):
-            set(.resolutionMaintenance, reason: reason, &change)
+            change.reason = reason
+            set(.resolutionMaintenance, &change)
         }
+        return finish(&change, from: before)
+    }
+
+    /// The effects of a change in their order. The servers that track this one change after its route, before the log's last remark about it.
+    private mutating func finish(_ change: inout Change, from before: ServerStatus) -> [Effect] {
+        let (server, reason) = (change.server, change.reason)
         let after = status(of: server)
         let sameTurns =
             before.weight == after.weight && before.priority == after.priority && before.warming == after.warming
-            && before.fitWeight == after.fitWeight
+            && before.fitWeight == after.fitWeight && before.connectionsMax == after.connectionsMax
         let sameUse = before.isUsable == after.isUsable && (before.skip == nil) == (after.skip == nil)
         if !sameUse || !sameTurns || before.address != after.address {
             change.effects.append(.routeChanged(server))
         }
-        if !before.isRunning, after.isRunning { closeBackupSessions(&change) }
-        return change.effects + change.closings
+        if let trackers = trackers[server], TrackedState(before) != TrackedState(after) {
+            change.effects += trackers.map { .trackerChanged($0, reason: reason) }
+        }
+        if before.operation != .running, after.operation == .running { closeBackupSessions(&change) }
+        return change.effects + change.closings + change.remarks
     }
 
     // MARK: One change
@@ -180,8 +212,12 @@ package struct ServerRegistry: Sendable {
         var effects: [Effect] = []
         /// The operator's name, where a line shows it.
         var author: String?
+        /// Why the server loses its address, for the log lines about it and its trackers.
+        var reason: String?
         /// Shutdowns of sessions. They come after the new routes, so that no new session reaches the servers.
         var closings: [Effect] = []
+        /// Log lines that come last.
+        var remarks: [Effect] = []
 
         /// Logs a line about the server. HAProxy's text comes first, then the operator's name.
         mutating func log(_ level: LogLevel, _ text: String) {
@@ -194,15 +230,14 @@ package struct ServerRegistry: Sendable {
         let (server, now) = (change.server, change.now)
         let before = status(of: server)
         var next = next
-        if before.isRunning != next.isRunning {
-            if next.isRunning {
-                next.completedDowntime += before.lastChange.duration(to: now)
-            } else {
+        if before.operation != next.operation {
+            if before.operation == .stopped { next.completedDowntime += before.lastChange.duration(to: now) }
+            if next.operation == .stopped {
                 next.downTransitions += 1
                 if configuration(of: server).onMarkedDown == .shutdownSessions { change.closings.append(.shutdownSessions(server)) }
             }
             next.lastChange = now
-            next.warming = next.isRunning ? backends[server.backend].slowStart(of: configuration(of: server)).map { Warming($0, since: now) } : nil
+            next.warming = next.operation == .running ? backends[server.backend].slowStart(of: configuration(of: server)).map { Warming($0, since: now) } : nil
         }
         if before.condition != next.condition { next.conditionSince = now }
         if next.isChecked != before.isChecked { change.effects.append(next.isChecked ? .resumeChecks(server) : .pauseChecks(server)) }
@@ -232,7 +267,7 @@ package struct ServerRegistry: Sendable {
     func configuration(of server: ServerReference) -> Server { backends[server.backend].servers[server.server] }
 
     /// "mysql-read/db1".
-    private func name(of server: ServerReference) -> String { "\(backends[server.backend].name)/\(configuration(of: server).name)" }
+    func name(of server: ServerReference) -> String { "\(backends[server.backend].name)/\(configuration(of: server).name)" }
 
     /// "Server mysql-read/db1", "Backup Server mysql-read/db3".
     func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
@@ -270,26 +305,44 @@ extension ServerRegistry {
         let before = status(of: server)
         guard before.isChecked, var health = before.health else { return }
         let isMoved = count(result.status, &health)
-        let isNew = isMoved || result.status != before.checkStatus
-        let logsChecks = backends[server.backend].logsHealthChecks
-        if isNew && logsChecks {
-            let kind = configuration(of: server).isBackup ? "backup server" : "server"
-            let outcome = result.status.isPass ? "succeeded" : "failed"
-            let word = health.isUp ? (before.weight > 0 ? "UP" : "DRAIN") : "DOWN"
-            change.log(.notice, "Health check for \(kind) \(name(of: server)) \(outcome)\(result.explanation), status: \(health.fraction) \(word).")
+        if isMoved || result.status != before.checkStatus, backends[server.backend].logsHealthChecks {
+            change.log(.notice, checkLine("Health", result, "\(health.fraction) \(word(isUp: health.isUp, before))", change))
         }
         var next = before
         next.health = health
         (next.lastCheck, next.hasVerdict) = (result, true)
         next.recordReachability(result, now: change.now)
-        next.isRunning = health.isUp && !before.isHeldDown
+        if result.status.isPass, health.isUp { next.isStopping = result.status == .layer7ConditionalPass }
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
+        next.settle()
         store(next, &change)
-        if next.isRunning != before.isRunning {
+        logOperation(from: before, because: result, &change)
+    }
+
+    /// A line about a check's result; `kind` is "Health" or "Agent", and `state` the count and the word after it.
+    func checkLine(_ kind: String, _ result: CheckResult, _ state: String, _ change: Change) -> String {
+        let server = configuration(of: change.server).isBackup ? "backup server" : "server"
+        return "\(kind) check for \(server) \(name(of: change.server)) \(result.status.outcome)\(result.explanation), status: \(state)."
+    }
+
+    /// The word after the count in a line about a check's result.
+    func word(isUp: Bool, _ status: ServerStatus) -> String { isUp ? (status.weight > 0 ? "UP" : "DRAIN") : "DOWN" }
+
+    /// Logs that a server has gone down, come up, or begun to stop; `result` is `nil` if the server that it tracks has caused that.
+    func logOperation(from before: ServerStatus, because result: CheckResult?, _ change: inout Change) {
+        let (server, now) = (change.server, status(of: change.server))
+        guard now.operation != before.operation else { return }
+        var (reason, end) = ("", "")
+        if let result, configuration(of: server).tracked == nil {
             // Where checks are logged HAProxy gives no reason here. Our reason follows its text.
-            let (reason, end) = logsChecks ? ("", next.isRunning ? "" : " Reason: \(result.cause).") : (result.explanation, "")
-            let word = next.isRunning ? upText(next) : "DOWN"
-            change.log(next.isRunning ? .notice : before.lossLevel, "\(title(of: server)) is \(word)\(reason)\(counts(change))\(end)")
+            let logsChecks = backends[server.backend].logsHealthChecks
+            if !logsChecks { reason = result.explanation } else if !now.isRunning { end = " Reason: \(result.cause)." }
+        }
+        let rest = "\(reason)\(via(server))\(counts(change))\(end)"
+        switch now.operation {
+        case .stopped: change.log(before.lossLevel, "\(title(of: server)) is DOWN\(rest)")
+        case .stopping: change.log(.notice, "\(title(of: server)) is stopping\(rest)")
+        case .running: change.log(.notice, "\(title(of: server)) is \(upText(now))\(rest)")
         }
     }
 }
@@ -297,7 +350,8 @@ extension ServerRegistry {
 // MARK: - Administration
 
 extension ServerRegistry {
-    private mutating func applyAdministrativeState(_ state: AdministrativeState, _ change: inout Change) {
+    /// Sets the flags of an operator's or an agent's state.
+    mutating func applyAdministrativeState(_ state: AdministrativeState, _ change: inout Change) {
         switch state {
         case .ready:
             clear(.forcedDrain, &change)
@@ -315,27 +369,28 @@ extension ServerRegistry {
         precondition((0...256).contains(weight), "a weight is 0 to 256, got \(weight)")
         var next = status(of: change.server)
         let before = next.weight
-        guard weight != before else { return }
+        next.sharedWeight = weight
+        guard weight != before else { return store(next, &change) }
         next.weight = weight
         store(next, &change)
         change.log(.notice, "\(title(of: change.server)): weight changed from \(before) to \(weight) by \(author).")
     }
 
     /// Sets a flag that is not set.
-    private mutating func set(_ flag: AdministrativeFlags, reason: String? = nil, _ change: inout Change) {
+    mutating func set(_ flag: AdministrativeFlags, _ change: inout Change) {
         var flags = status(of: change.server).flags
         guard flags.insert(flag).inserted else { return }
-        changeFlags(to: flags, reason: reason, &change)
+        changeFlags(to: flags, &change)
     }
 
     /// Clears a flag that is set.
-    private mutating func clear(_ flag: AdministrativeFlags, _ change: inout Change) {
+    mutating func clear(_ flag: AdministrativeFlags, _ change: inout Change) {
         var flags = status(of: change.server).flags
         guard flags.remove(flag) != nil else { return }
-        changeFlags(to: flags, reason: nil, &change)
+        changeFlags(to: flags, &change)
     }
 
-    private mutating func changeFlags(to flags: AdministrativeFlags, reason: String?, _ change: inout Change) {
+    private mutating func changeFlags(to flags: AdministrativeFlags, _ change: inout Change) {
         let before = status(of: change.server)
         var next = before
         next.flags = flags
@@ -343,42 +398,46 @@ extension ServerRegistry {
         switch (before.flags.isMaintenance, flags.isMaintenance) {
         case (false, true):
             next.health?.takeDown()
-            next.isRunning = false
+            next.settle()
         case (true, false):
             next.health?.leaveMaintenance()
-            next.hasVerdict = isUnchecked(change.server, next)
-            next.isRunning = !next.isHeldDown
+            next.hasVerdict = next.tracked?.hasVerdict ?? isUnchecked(change.server, next)
+            next.settle()
         case (true, true), (false, false):
             break
         }
         store(next, &change)
-        logMaintenance(from: before, reason: reason, &change)
+        logMaintenance(from: before, &change)
         if !flags.isMaintenance { logDrain(from: before.flags, &change) }
     }
 
     /// Logs that maintenance begins, ends, or continues for fewer reasons.
-    private func logMaintenance(from before: ServerStatus, reason: String?, _ change: inout Change) {
-        let (title, now) = (title(of: change.server), status(of: change.server))
+    private func logMaintenance(from before: ServerStatus, _ change: inout Change) {
+        let (title, now, via) = (title(of: change.server), status(of: change.server), via(change.server))
         let gone = before.flags.subtracting(now.flags)
         switch (before.flags.isMaintenance, now.flags.isMaintenance) {
         case (false, true):
-            let cause = reason.map { " (\($0))" } ?? ""
+            let cause = (change.reason.map { " (\($0))" } ?? "") + (now.flags.contains(.forcedMaintenance) ? "" : via)
             if before.isRunning {
                 change.log(before.lossLevel, "\(title) is going DOWN for maintenance\(cause)\(counts(change))")
             } else {
                 change.log(.notice, "\(title) was DOWN and now enters maintenance\(cause).")
             }
         case (true, false):
-            let state = now.flags.isDrain ? "UP/DRAIN" : "UP/READY"
+            let state = "\(now.isRunning ? "UP" : "DOWN")/\(now.flags.isDrain ? "DRAIN" : "READY")"
             if gone.contains(.forcedMaintenance) {
                 change.log(.notice, "\(title) is \(state) (leaving forced maintenance).")
+            } else if gone.contains(.inheritedMaintenance) {
+                change.log(.notice, "\(title) is \(state) (leaving maintenance).")
             } else {
                 change.log(.notice, "\(title) ('\(configuration(of: change.server).endpoint.host)') is \(state) (resolves again).")
             }
         case (true, true) where gone.contains(.forcedMaintenance):
-            change.log(.notice, "\(title) is leaving forced maintenance but remains in maintenance.")
+            change.log(.notice, "\(title) is leaving forced maintenance but remains in maintenance\(via).")
+        case (true, true) where gone.contains(.inheritedMaintenance):
+            change.log(.notice, "\(title) remains in forced maintenance.")
         case (true, true) where gone.contains(.resolutionMaintenance):
-            change.log(.notice, "\(title) ('\(configuration(of: change.server).endpoint.host)') resolves again but remains in maintenance.")
+            change.log(.notice, "\(title) ('\(configuration(of: change.server).endpoint.host)') resolves again but remains in maintenance\(via).")
         case (true, true), (false, false):
             break
         }
@@ -386,11 +445,14 @@ extension ServerRegistry {
 
     /// Logs that a drain begins, ends, or outlasts a maintenance.
     private func logDrain(from before: AdministrativeFlags, _ change: inout Change) {
-        let (title, now) = (title(of: change.server), status(of: change.server))
+        let (title, now, via) = (title(of: change.server), status(of: change.server), via(change.server))
+        let isForced = now.flags.contains(.forcedDrain)
         switch (before.isDrain, now.flags.isDrain) {
-        case (false, true): change.log(.notice, "\(title) enters drain state\(counts(change))")
-        case (true, false): change.log(.notice, "\(title) is \(now.isRunning ? "UP" : "DOWN") (leaving forced drain).")
-        case (true, true): change.log(.notice, "\(title) remains in forced drain mode.")
+        case (false, true): change.log(.notice, "\(title) enters drain state\(isForced ? "" : via)\(counts(change))")
+        case (true, false):
+            let end = before.contains(.forcedDrain) ? "(leaving forced drain)" : "(leaving drain)\(via)"
+            change.log(.notice, "\(title) is \(now.isRunning ? "UP" : "DOWN") \(end).")
+        case (true, true): change.log(.notice, "\(title) remains in \(isForced ? "forced drain mode" : "drain mode\(via)").")
         case (false, false): break
         }
     }
@@ -398,6 +460,15 @@ extension ServerRegistry {
     /// True when the server never gets a verdict: it has no check, or its proxy is disabled.
     private func isUnchecked(_ server: ServerReference, _ status: ServerStatus) -> Bool {
         status.health == nil || backends[server.backend].isDisabled
+    }
+
+    private mutating func resolve(to address: SocketAddress, by source: String, _ change: inout Change) {
+        moveAddress(to: address, by: source, &change)
+        guard status(of: change.server).flags.contains(.resolutionMaintenance) else { return }
+        clear(.resolutionMaintenance, &change)
+        let cause = configuration(of: change.server).isDiscovered ? "the writer's list" : "valid DNS answer"
+        let line = "Server \(name(of: change.server)) administratively READY thanks to \(cause)."
+        change.remarks.append(.log(.notice, line, backend: change.server.backend))
     }
 
     private mutating func moveAddress(to address: SocketAddress, by source: String, _ change: inout Change) {

@@ -25,10 +25,20 @@ package enum ServerCondition: String, Sendable {
     case down = "DOWN"
     /// An operator has put it into maintenance, or it has no address.
     case maintenance = "MAINT"
-    /// It keeps its sessions and gets no new ones.
+    /// It keeps its sessions and gets no new ones, as an operator, an agent or its checks have requested.
     case drain = "DRAIN"
     /// It passes its checks, but is not fit for its role.
     case out = "OUT"
+}
+
+/// The state of a server without its administration: HAProxy's srv_state, in which a warming server runs.
+package enum ServerOperation: Equatable, Sendable {
+    /// Down, or in maintenance.
+    case stopped
+    /// It keeps its sessions and gets no new ones, because its checks ask for that.
+    case stopping
+    /// Neither of these.
+    case running
 }
 
 /// The current state of a server.
@@ -37,19 +47,29 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var flags: AdministrativeFlags
     /// The verdict of its checks; `nil` without checks.
     package internal(set) var health: ServerHealth?
-    /// True unless it is down or in maintenance. Draining servers run.
-    package internal(set) var isRunning: Bool
+    /// True unless it is down or in maintenance. Draining and stopping servers run.
+    package internal(set) var isRunning = true
+    /// True while it runs and its last passed check has asked for no new sessions, or the server that it tracks is stopping.
+    package internal(set) var isStopping = false
+    /// What its agent has reported; `nil` without an agent.
+    package internal(set) var agent: AgentStatus?
+    /// The state of the server that it tracks; `nil` without one.
+    var tracked: TrackedState?
     /// The address; `nil` while its name has none. The port is 0 when sessions use the client's port.
     package internal(set) var address: SocketAddress?
     /// The last address, while its name has none.
     package internal(set) var formerAddress: SocketAddress?
     /// 0 to 256; with 0 it takes no new sessions.
     package internal(set) var weight: Int
+    /// The weight without what its agent has set: an agent's word stays on its node.
+    package internal(set) var sharedWeight: Int
     /// The configured weight.
     package let initialWeight: Int
+    /// The most sessions at a time, 0 for no limit: its `maxconn`, or the limit that its agent has set.
+    package internal(set) var connectionsMax: Int
     /// The priority of its service record. Among usable servers, those with the lowest value take the sessions.
     package internal(set) var priority = 0
-    /// When `isRunning` last changed; initially the start.
+    /// When `operation` last changed; initially the start.
     package internal(set) var lastChange: Instant
     /// When `condition` last changed; initially the start.
     package internal(set) var conditionSince: Instant
@@ -86,24 +106,38 @@ package struct ServerStatus: Equatable, Sendable {
     init(_ server: Server, address: SocketAddress?, now: Instant) {
         flags = server.isDisabled ? [.forcedMaintenance, .configuredMaintenance] : []
         if address == nil { flags.insert(.resolutionMaintenance) }
-        health = server.check.map { ServerHealth(rise: $0.rise, fall: $0.fall) }
+        health = server.check.map { ServerHealth(rise: $0.rise, fall: $0.fall, initially: server.initialState) }
+        agent = server.agent == nil ? nil : AgentStatus()
         hasVerdict = server.check == nil
-        isRunning = !flags.isMaintenance
         if flags.isMaintenance { health?.takeDown() }
         self.address = address
-        weight = server.weight
-        initialWeight = server.weight
+        (weight, sharedWeight, initialWeight) = (server.weight, server.weight, server.weight)
+        connectionsMax = server.connectionsMax
         (lastChange, conditionSince) = (now, now)
+        settle()
+    }
+
+    /// Derives `isRunning` and `isStopping` from everything that can keep it down.
+    mutating func settle() {
+        let isHealthy = health?.isUp != false && !isHeldDown
+        isRunning = !flags.isMaintenance && isHealthy && !isDownByOthers
+        isStopping = isRunning && (tracked?.isStopping ?? isStopping)
     }
 
     /// The level of the line when it stops running. A server without sessions is no loss for clients.
-    var lossLevel: LogLevel { flags.isDrain ? .notice : fitness.isFit ? .alert : .warning }
+    var lossLevel: LogLevel { flags.isDrain || isStopping ? .notice : fitness.isFit ? .alert : .warning }
+
+    /// The state without the administration.
+    package var operation: ServerOperation { !isRunning ? .stopped : isStopping ? .stopping : .running }
+
+    /// True while its agent, or the server that it tracks, keeps it down, regardless of its own checks.
+    package var isDownByOthers: Bool { agent?.isUp == false || tracked?.isRunning == false }
 
     /// The condition in one word.
     package var condition: ServerCondition {
         if flags.isMaintenance { return .maintenance }
         if !isRunning { return .down }
-        if flags.isDrain { return .drain }
+        if flags.isDrain || isStopping { return .drain }
         return fitness.isFit ? .up : .out
     }
 
@@ -111,7 +145,7 @@ package struct ServerStatus: Equatable, Sendable {
     package var isUsable: Bool { isAvailable && fitness.isFit }
 
     /// True when it takes new sessions, or would take them if it were fit for its role.
-    package var isAvailable: Bool { isRunning && !isFull && !flags.isDrain && weight > 0 && address != nil }
+    package var isAvailable: Bool { isRunning && !isStopping && !isFull && !flags.isDrain && weight > 0 && address != nil }
 
     /// The weight times the quarters that its fitness allows.
     package var fitWeight: Int { if case .fit(let quarters) = fitness { weight * quarters } else { 0 } }
@@ -121,15 +155,6 @@ package struct ServerStatus: Equatable, Sendable {
 
     /// The total time not running.
     package func downtime(now: Instant) -> Duration { completedDowntime + (isRunning ? .zero : lastChange.duration(to: now)) }
-
-    /// `show stat`'s status: "UP", "DOWN", "UP 1/3", "DOWN 1/2", "MAINT", "MAINT (resolution)", "DRAIN", "DRAIN 1/3", "NOLB", "NOLB 1/3", "no check".
-    package var text: String {
-        if flags.contains(.resolutionMaintenance) { return "MAINT (resolution)" }
-        if flags.isMaintenance { return "MAINT" }
-        guard let health else { return isRunning ? (flags.isDrain ? "DRAIN" : "no check") : "DOWN" }
-        let word = isRunning ? (flags.isDrain ? "DRAIN" : fitness.isFit ? "UP" : "NOLB") : "DOWN"
-        return health.pace == .changing ? "\(word) \(health.fraction)" : word
-    }
 
     /// The last check's status, `initializing` before the first.
     package var checkStatus: CheckStatus { lastCheck?.status ?? .initializing }

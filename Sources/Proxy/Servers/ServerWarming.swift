@@ -49,10 +49,10 @@ extension ServerRegistry {
         backends[server.backend].balance == .source ? SlowStart.fullShare : status(of: server).warming?.share ?? SlowStart.fullShare
     }
 
-    /// The most sessions at a time for a server: its `maxconn`, or a part of it during a configured `slowstart`; 0 for no limit.
+    /// The most sessions at a time for a server: its limit, or a part of it during a configured `slowstart`; 0 for no limit.
     package func connectionsMax(of server: ServerReference) -> Int {
-        let configured = backends[server.backend].servers[server.server]
-        guard configured.slowStart != nil, let warming = status(of: server).warming else { return configured.connectionsMax }
-        return SlowStart.limit(configured.connectionsMax, percent: warming.percent)
+        let (configured, status) = (configuration(of: server), status(of: server))
+        guard configured.slowStart != nil, let warming = status.warming else { return status.connectionsMax }
+        return SlowStart.limit(status.connectionsMax, percent: warming.percent)
     }
 }

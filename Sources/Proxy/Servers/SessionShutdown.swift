@@ -43,7 +43,7 @@ extension ServerRegistry {
         change.closings.append(.shutdownSessions(change.server, because: .serverUnreachable))
     }
 
-    /// Closes the backups' sessions after an active server has come up, where `on-marked-up` requires it and the server takes sessions.
+    /// Closes the backups' sessions after an active server has come up, or again takes sessions, where `on-marked-up` requires it.
     mutating func closeBackupSessions(_ change: inout Change) {
         let server = change.server
         let configured = configuration(of: server)
