@@ -30,12 +30,10 @@ package final class CheckRunner {
     /// The most concurrent trials. Further ones are refused.
     package static let trialsMax = 256
 
-    /// The check settings of a server; `nil` without `check`, and in a `disabled` backend.
-    private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
-
-    /// Creates a runner for all servers of `backends` with `check`.
+    /// Creates a runner for all servers of `backends` with checks, except those of `disabled` backends.
     ///
     /// - Parameters:
+    ///   - settings: returns the settings of a server's checks; `nil` for a server without them. By default they are those of `check`.
     ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
     ///   - openSocket: opens a socket for an address.
@@ -43,8 +41,8 @@ package final class CheckRunner {
     ///   - abandoned: takes the connection of a check that the server has not answered. It returns false to have the connection reset.
     ///   - finished: receives each result and returns the pace of the server's next check.
     package init(
-        reactor: Reactor, backends: [Backend], plan: @escaping (ServerReference, CheckLimits) -> CheckPlan,
-        initialAddress: (ServerReference) -> SocketAddress?,
+        reactor: Reactor, backends: [Backend], settings checkSettings: (Server) -> CheckSettings? = { $0.check },
+        plan: @escaping (ServerReference, CheckLimits) -> CheckPlan, initialAddress: (ServerReference) -> SocketAddress?,
         openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
             try Sockets.open(.stream, for: address)
         },
@@ -57,12 +55,12 @@ package final class CheckRunner {
         self.reactor = reactor
         (self.openSocket, self.openProgram) = (openSocket, openProgram)
         (self.plan, self.abandoned, self.finished) = (plan, abandoned, finished)
-        let count = backends.reduce(0) { sum, backend in sum + backend.servers.count { Self.checkSettings(of: $0, in: backend) != nil } }
+        let count = backends.reduce(0) { sum, backend in backend.isDisabled ? sum : sum + backend.servers.count { checkSettings($0) != nil } }
         var position = 0
         for (index, backend) in backends.enumerated() {
             var row: [CheckSlot?] = []
             for (place, server) in backend.servers.enumerated() {
-                guard let settings = Self.checkSettings(of: server, in: backend) else {
+                guard !backend.isDisabled, let settings = checkSettings(server) else {
                     row.append(nil)
                     continue
                 }
@@ -280,12 +278,20 @@ package final class CheckRunner {
 
     private func connected(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         attempt.isConnected = true
-        // The check is not made on behalf of a client, so the header contains no address.
-        if let form = slot.settings.proxyHeader, !attempt.check.runsProgram { attempt.unsent += form.bytes(ProxyHeader(nil)) }
+        if let form = slot.settings.proxyHeader, !attempt.check.runsProgram { attempt.unsent += Self.header(form, on: attempt.file.raw, to: slot.target) }
         if !attempt.unsent.isEmpty { send(slot, attempt) }
         guard slot.attempt === attempt else { return }
         carryOut(attempt.check.connected(now: reactor.now), slot, attempt)
         if slot.attempt === attempt { rewatch(slot, attempt) }
+    }
+
+    /// The header that a check sends first. It is made for no client: as in HAProxy, version 1 then contains the addresses of the check's own connection, and
+    /// version 2 none.
+    private static func header(_ form: ProxyHeaderForm, on raw: Int32, to target: SocketAddress?) -> [UInt8] {
+        guard form == .text, case .ip(let source, let sourcePort)? = Sockets.localAddress(raw), case .ip(let destination, let port)? = target else {
+            return form.bytes(ProxyHeader(nil))
+        }
+        return form.bytes(ProxyHeader(.init(source: source, sourcePort: sourcePort, destination: destination, destinationPort: port)))
     }
 
     private func receive(_ slot: CheckSlot, _ attempt: CheckAttempt) {

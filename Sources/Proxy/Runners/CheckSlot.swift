@@ -37,7 +37,7 @@ final class CheckSlot {
     var target: SocketAddress? {
         guard let address else { return nil }
         guard case .ip(let own, let port) = address else { return address }
-        let checkPort = settings.port ?? port
+        let checkPort = settings.fixedPort ?? port
         guard checkPort > 0, let host = settings.isAtOtherHost ? settings.address : own else { return nil }
         return .ip(host, port: checkPort)
     }

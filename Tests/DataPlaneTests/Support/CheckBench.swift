@@ -21,6 +21,8 @@ final class CheckedServer {
     /// What each connection has sent, and how it ended: "FIN", "RST".
     private(set) var received: [[UInt8]] = []
     private(set) var ends: [String] = []
+    /// The port that each connection came from.
+    private(set) var sourcePorts: [UInt16] = []
 
     private let reactor: Reactor
     private let behaviour: Behaviour
@@ -45,8 +47,10 @@ final class CheckedServer {
     }
 
     private func accept() {
-        guard let descriptor = try? Sockets.accept(listener.raw) else { return }
+        var source: SocketAddress?
+        guard let descriptor = try? Sockets.accept(listener.raw, from: &source) else { return }
         let connection = OpenFile(descriptor)
+        sourcePorts.append(source?.port ?? 0)
         let index = received.count
         received.append([])
         if case .closing = behaviour { return }
@@ -101,7 +105,8 @@ final class CheckBench {
     }
 
     func start(
-        at address: SocketAddress?, interval: Duration = .seconds(60), _ kind: CheckKind = .connect, plan: @escaping (CheckLimits) -> CheckPlan,
+        at address: SocketAddress?, interval: Duration = .seconds(60), _ kind: CheckKind = .connect,
+        settings checkSettings: (Server) -> CheckSettings? = { $0.check }, plan: @escaping (CheckLimits) -> CheckPlan,
         adjust: (inout Backend) -> Void = { _ in }
     ) {
         var backend = Backend(name: "b", identifier: 2)
@@ -116,7 +121,7 @@ final class CheckBench {
         backend.servers = [server]
         adjust(&backend)
         let runner = CheckRunner(
-            reactor: reactor, backends: [backend], plan: { plan($1) }, initialAddress: { _ in address },
+            reactor: reactor, backends: [backend], settings: checkSettings, plan: { plan($1) }, initialAddress: { _ in address },
             openSocket: { [unowned self] address throws(SystemError) in
                 guard let shortage else { return try Sockets.open(.stream, for: address) }
                 shortages += 1
