@@ -98,7 +98,7 @@ extension Record {
     var bytesCount: Int {
         switch self {
         case .member: 24
-        case .health: 68
+        case .health(let row): row.check == 0 ? 68 : 72
         case .administrative: 38
         case .lease: 44
         case .ballot: 48

@@ -64,6 +64,8 @@ extension HealthRow {
         bytes.write(failures)
         bytes.write(UInt32(clamping: observed.duration(to: now).wholeMilliseconds))
         bytes.writeAddress(address)
+        // The first release had no such field.
+        if check != 0 { bytes.write(check) }
     }
 
     init?(_ reader: inout ByteReader, now: Instant) {
@@ -72,12 +74,12 @@ extension HealthRow {
             let verdict = reader.readByte().flatMap(HealthVerdict.init(rawValue:)), let code = reader.readByte(),
             let latency: UInt32 = reader.readBigEndian(), let lag: UInt32 = reader.readBigEndian(), let weight: UInt16 = reader.readBigEndian(),
             let failures: UInt16 = reader.readBigEndian(), let age: UInt32 = reader.readBigEndian(), let address = reader.readAddress(),
-            (1..<GossipLimits.sessionMax).contains(session), version > 0, weight <= 256
+            (1..<GossipLimits.sessionMax).contains(session), version > 0, weight <= 256, let check: UInt32 = reader.isAtEnd ? 0 : reader.readBigEndian()
         else { return nil }
         self.init(
             observer: NodeID(observer), session: session, version: version, server: ServerID(server), verdict: verdict, code: code,
             latency: latency, lag: lag, weight: weight, failures: failures, observed: now.advanced(by: .milliseconds(-Int64(age))),
-            address: address)
+            address: address, check: check)
     }
 }
 

@@ -2,10 +2,12 @@ import Wire
 
 /// Feeds the judge, which decides on servers, and carries out its decisions.
 extension GossipNode {
-    /// The rows that count: those of live peers in their proven session.
+    /// The rows that count: those of live peers in their proven session whose checks ask the same as this node's.
     func witnesses(of server: ServerID) -> [HealthRow] {
         var rows: [HealthRow] = []
+        let check = judge.view(of: server)?.server.check
         tables.forEachView(of: server) { row in
+            guard check == nil || row.check == check else { return }
             guard row.observer != settings.node, let index = peerIndex(row.observer), peers[index].isWitness, row.session == peers[index].session else {
                 return
             }
@@ -69,7 +71,7 @@ extension GossipNode {
         var row = HealthRow(
             observer: settings.node, session: session, version: (old?.version ?? 0) + 1, server: server, verdict: verdict, code: last.code,
             latency: UInt32(clamping: last.latency.wholeNanoseconds / 1_000), lag: last.lag.map { UInt32(clamping: $0.wholeMilliseconds) } ?? .max,
-            weight: min(last.weight, 256), failures: failures, observed: view.lastAt ?? now, address: view.address)
+            weight: min(last.weight, 256), failures: failures, observed: view.lastAt ?? now, address: view.address, check: view.server.check)
         guard let old else {
             _ = tables.merge(row)
             return
@@ -88,9 +90,8 @@ extension GossipNode {
 
     /// Latency and lag change with every check. They are published only after a large change, so that idle servers cost no datagrams.
     private func isWorthPublishing(_ row: HealthRow, after old: HealthRow) -> Bool {
-        if (row.verdict, row.failures, row.code, row.weight) != (old.verdict, old.failures, old.code, old.weight) || row.address != old.address {
-            return true
-        }
+        if (row.verdict, row.failures, row.code, row.weight) != (old.verdict, old.failures, old.code, old.weight) { return true }
+        if row.address != old.address || row.check != old.check { return true }
         return hasMoved(row.lag, old.lag, least: 1_000) || hasMoved(row.latency, old.latency, least: 20_000)
     }
 

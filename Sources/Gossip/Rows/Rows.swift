@@ -77,15 +77,17 @@ package struct HealthRow: Equatable, Sendable {
     package var observed: Instant
     /// The resolved address that was checked. A node ignores the view when its own address of the server differs.
     package var address: SocketAddress?
+    /// What the observer's checks ask, as a hash; 0 if it is not stated. A node ignores the view when its own checks ask something else.
+    package var check: UInt32
 
     /// A row from its parts.
     package init(
         observer: NodeID, session: UInt64, version: UInt32, server: ServerID, verdict: HealthVerdict, code: UInt8 = 0, latency: UInt32 = 0,
-        lag: UInt32 = .max, weight: UInt16 = 1, failures: UInt16 = 0, observed: Instant, address: SocketAddress?
+        lag: UInt32 = .max, weight: UInt16 = 1, failures: UInt16 = 0, observed: Instant, address: SocketAddress?, check: UInt32 = 0
     ) {
         (self.observer, self.session, self.version, self.server, self.verdict) = (observer, session, version, server, verdict)
         (self.code, self.latency, self.lag, self.weight, self.failures) = (code, latency, lag, weight, failures)
-        (self.observed, self.address) = (observed, address)
+        (self.observed, self.address, self.check) = (observed, address, check)
     }
 
     /// True when merging replaces `other` by this row. Both rows have the same observer and server.

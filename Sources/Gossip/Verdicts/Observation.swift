@@ -66,6 +66,18 @@ package enum VerdictPolicy: Equatable, Sendable {
     case anyDown
 }
 
+/// A server's state before its first check, and after maintenance.
+package enum InitialHealth: Equatable, Sendable {
+    /// Up; one failure takes it down.
+    case up
+    /// Up; `fall` failures take it down.
+    case fullyUp
+    /// Down; one pass brings it up.
+    case down
+    /// Down; `rise` passes bring it up.
+    case fullyDown
+}
+
 /// A configured server.
 package struct GossipServer: Equatable, Sendable {
     /// The identifier.
@@ -82,11 +94,19 @@ package struct GossipServer: Equatable, Sendable {
     package var policy: VerdictPolicy
     /// The number of usable servers in the proxy below which gossip alone takes none down.
     package var minUp: Int
+    /// What its checks ask, as a hash that is equal on nodes whose checks ask the same; 0 if it is not stated.
+    package var check: UInt32
+    /// Its state before the first check.
+    package var initialHealth: InitialHealth
 
     /// A server from its parts.
-    package init(id: ServerID, name: String, proxy: Int, rise: Int = 2, fall: Int = 3, policy: VerdictPolicy = .fastDown, minUp: Int = 1) {
+    package init(
+        id: ServerID, name: String, proxy: Int, rise: Int = 2, fall: Int = 3, policy: VerdictPolicy = .fastDown, minUp: Int = 1, check: UInt32 = 0,
+        initially initialHealth: InitialHealth = .up
+    ) {
         (self.id, self.name, self.proxy, self.rise, self.fall, self.policy) = (id, name, proxy, max(1, rise), max(1, fall), policy)
         self.minUp = max(policy == .anyDown ? 1 : 0, minUp)
+        (self.check, self.initialHealth) = (check, initialHealth)
     }
 }
 

@@ -34,7 +34,7 @@ struct ServerView: Sendable {
 
     var server: GossipServer
     private(set) var address: SocketAddress?
-    /// The result of this node's checks alone, which the row publishes. A server that was never checked goes down with its first failure, as in HAProxy.
+    /// The result of this node's checks alone, which the row publishes. By default a server that was never checked goes down with its first failure.
     private(set) var own: Health
     /// The reason why the server is out of use, by this node's checks or by peers.
     private(set) var isDown: DownReason?
@@ -68,12 +68,23 @@ struct ServerView: Sendable {
     init(_ server: GossipServer) {
         self.server = server
         own = .up(failures: server.fall - 1)
+        beginUnchecked()
+    }
+
+    private mutating func beginUnchecked() {
+        (own, isDown, passesWhileDown) =
+            switch server.initialHealth {
+            case .up: (.up(failures: server.fall - 1), nil, 0)
+            case .fullyUp: (.up(failures: 0), nil, 0)
+            case .down: (.down(passes: server.rise - 1), .ownChecks, server.rise - 1)
+            case .fullyDown: (.down(passes: 0), .ownChecks, 0)
+            }
     }
 
     /// Maintenance has ended: resets the results of checks. The time of FULL stays.
     mutating func forgetChecks() {
-        own = .up(failures: server.fall - 1)
-        (isDown, isBlocked, passesWhileDown) = (nil, false, 0)
+        beginUnchecked()
+        isBlocked = false
         evidence.removeAll(keepingCapacity: true)
         (last, lastAt, passedAt) = (nil, nil, nil)
     }
