@@ -56,6 +56,16 @@ struct ConfigurationHAProxyTests {
                 "option external-check\n external-check command /bin/true\n option mysql-check",
             ].map { "global\n \(permission)\n" + listen($0) }
         }
+        + [
+            "check\n server u 127.0.0.1:7 track t", "check\n server u 127.0.0.1:7 track l/t", "agent-check agent-port 7\n server u 127.0.0.1:7 track t",
+            "check\n server u 127.0.0.1:7 agent-check agent-port 7 track t", "track s", "track t", "track u\n server u 127.0.0.1:7 track t", "track x/s",
+            "track x",
+            "check track s", "check\n server u 127.0.0.1:7 check track t", "agent-check", "agent-check port 7", "agent-port 7", "agent-inter 0", "agent-send",
+            "agent-check agent-port 7 agent-addr 127.0.0.1 agent-inter 5s agent-send x", "agent-check agent-port 7 agent-addr localhost",
+            "agent-addr 127.0.0.1:5", "agent-check agent-port 7 no-agent-check", "check addr 127.0.0.1:5", "check addr [::1]:5", "check addr localhost:5",
+            "check addr localhost", "check addr 127.0.0.1 port 5",
+        ].map { listen("server t 127.0.0.1:8 \($0)") }
+        + ["agent-check agent-port 7", "agent-check", "track s"].map { listen("default-server \($0)\n server t 127.0.0.1:8 no-agent-check") }
         + [listen("option tcplog") + "backend l\n" + timeouts, "backend b\nbackend b\n" + listen("option tcplog")]
 
     @Test("a file is accepted or refused alike, with warnings for the same lines", arguments: files)

@@ -6,7 +6,7 @@ struct ConfigurationChecks {
     private var draft: ConfigurationDraft
     /// Whether every line could be parsed. Missing lines are only reported if so.
     let isReadable: Bool
-    private let proxies: [ProxyDraft]
+    let proxies: [ProxyDraft]
     let databases: [DatabaseSection]
     /// Indices into `configuration.backends`, by name.
     private(set) var backendIndices: [String: Int] = [:]
@@ -29,6 +29,7 @@ struct ConfigurationChecks {
         assignDatabases()
         assignExternalPrograms(of: proxies)
         markDiscoveredServers()
+        resolveTracking()
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)
             if isReadable { checkMissingLines(of: proxy) }

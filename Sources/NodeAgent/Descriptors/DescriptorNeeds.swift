@@ -93,7 +93,7 @@ extension Limits {
             let logs = (threads + 1) * Set(configuration.logTargets.map(\.endpoint)).count
             fixed += (threads + Self.otherThreads) * Self.perThread + ports + logs + global.statsConnectionsMax + Self.passing
             if servers.contains(where: { $0.0.hedgesGreetings }) { perHundredSessions += Backend.hedgePercentMax }
-            let checked = servers.count { $0.1.check != nil }
+            let checked = servers.count { $0.1.check != nil } + servers.count { $0.1.agent != nil }
             let followed = servers.count { $0.1.check != nil && ($0.1.resolvers != nil || $0.1.isDiscovered) }
             let watched = servers.count { $0.0.database != nil }
             checks = Demand(checked + min(followed, CheckRunner.trialsMax), least: watched + Self.trialsMin)

@@ -74,7 +74,7 @@ struct NameResolution {
         var inquiries: [NameInquiry] = []
         for backend in configuration.backends {
             for server in backend.servers {
-                if let name = server.check?.addressName {
+                for name in [server.check?.addressName, server.agent?.check.addressName].compactMap(\.self) {
                     inquiries.append(inquiry(NameQuestion(family: server.preferredFamily, name: name), hasFallback: false))
                 }
                 if let inquiry = inquiry(server, owner: backend.name) { inquiries.append(inquiry) }
@@ -146,10 +146,22 @@ struct NameResolution {
 
     /// The address of a server's `addr`, resolved if it is a name; `nil` without `addr`, and for a name without an answer: its checks then fail.
     mutating func checkAddress(of server: Server, owner: String) throws(StartError) -> IPAddress? {
-        guard let check = server.check, let name = check.addressName else { return server.check?.address }
-        let subject = "server '\(owner)/\(server.name)': address of its checks"
+        try address(of: server.check, "checks", "its checks fail until a reload", server, owner)
+    }
+
+    /// The address of a server's agent, resolved if it is a name; `nil` for an agent at the server's address, and for a name without an answer: the agent is
+    /// then not asked.
+    mutating func agentAddress(of server: Server, owner: String) throws(StartError) -> IPAddress? {
+        try address(of: server.agent?.check, "agent", "its agent is not asked until a reload", server, owner)
+    }
+
+    private mutating func address(
+        of check: CheckSettings?, _ user: String, _ consequence: String, _ server: Server, _ owner: String
+    ) throws(StartError) -> IPAddress? {
+        guard let name = check?.addressName else { return check?.address }
+        let subject = "server '\(owner)/\(server.name)': address of its \(user)"
         do throws(NameLookupError) { return try address(of: name, server.preferredFamily, "\(server.location): \(subject)") } catch {
-            try continueStart(without: error, server.location, subject, Self.advice, "its checks fail until a reload")
+            try continueStart(without: error, server.location, subject, Self.advice, consequence)
             return nil
         }
     }
@@ -312,7 +324,7 @@ extension AgentConfiguration {
         let servers = backends.flatMap(\.servers)
         let gossip = gossip.map { $0.nodes.map(\.endpoint) + [$0.bind].compactMap(\.self) } ?? []
         return (ownEndpoints + gossip + servers.map(\.endpoint)).compactMap { if case .name(let name, _) = $0 { name } else { nil } }
-            + servers.compactMap(\.check?.addressName)
+            + servers.compactMap(\.check?.addressName) + servers.compactMap(\.agent?.check.addressName)
     }
 }
 

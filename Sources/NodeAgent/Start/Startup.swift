@@ -281,6 +281,7 @@ struct Startup {
                 let server = configuration.backends[index].servers[place]
                 row.append(try names.address(of: server, owner: owner))
                 configuration.backends[index].servers[place].check?.address = try names.checkAddress(of: server, owner: owner)
+                configuration.backends[index].servers[place].agent?.check.address = try names.agentAddress(of: server, owner: owner)
             }
             addresses.append(row)
         }

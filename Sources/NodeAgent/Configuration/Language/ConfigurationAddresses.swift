@@ -109,11 +109,29 @@ struct AddressReader {
         return endpoint
     }
 
-    /// Parses the address at which a server is checked: an address or a name, without a port.
+    /// Parses the address at which a server is checked: an address or a name, with or without a port. As in HAProxy, the last colon separates the port; an IPv6
+    /// address without brackets that is only valid as a whole has none.
     func readCheckAddress(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
+        let expected = "an address or a name, such as 10.0.0.1, 10.0.0.1:8080 or db1.internal"
+        let (family, host, port) = split(word)
+        if !host.isEmpty, host != "*", let port, IPAddress(host) != nil || IPAddress(word) == nil {
+            guard let endpoint = try endpoint(host, family, port: portNumber(port, of: word), of: word), !isUnspecified(endpoint) else {
+                throw .badValue(word, of: keyword, expected: expected)
+            }
+            return endpoint
+        }
+        return try readHost(word, expected: expected)
+    }
+
+    /// Parses the address of a server's agent: an address or a name, without a port.
+    func readAgentAddress(_ word: String) throws(ConfigurationProblem) -> Endpoint {
+        try readHost(expand(word), expected: "an address or a name without a port, such as 10.0.0.1 or db1.internal")
+    }
+
+    private func readHost(_ word: String, expected: String) throws(ConfigurationProblem) -> Endpoint {
         guard !word.isEmpty, word != "*", let endpoint = try endpoint(unbracket(word[...]), .any, port: 0, of: word), !isUnspecified(endpoint) else {
-            throw .badValue(word, of: keyword, expected: "an address or a name without a port, such as 10.0.0.1 or db1.internal")
+            throw .badValue(word, of: keyword, expected: expected)
         }
         return endpoint
     }

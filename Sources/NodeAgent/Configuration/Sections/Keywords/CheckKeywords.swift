@@ -17,7 +17,8 @@ enum CheckKeywords {
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
-        Keyword("addr", .server, "<address>", "Address to check instead of the server's own; a name is resolved once, at the start.", address),
+        Keyword(
+            "addr", .server, "<address>[:<port>]", "Address and port to check instead of the server's own; a name is resolved once, at the start.", address),
         Keyword(
             "check", .server, "", differs: "The first failed check after the start takes the server down; a failed connect brings the next check forward.",
             "Turns on checks of the server.", check),
@@ -28,7 +29,7 @@ enum CheckKeywords {
         Keyword("inter", .server, "<time>", "Time between checks; default 2s.", interval),
         Keyword("no-check", .server, "", "Cancels `check` from `default-server`.", noCheck),
         Keyword("no-check-send-proxy", .server, "", "Cancels `check-send-proxy` from `default-server`.", noCheckSendProxy),
-        Keyword("port", .server, "<port>", "Port to check instead of the server's own.", port),
+        Keyword("port", .server, "<port>", "Port to check instead of the server's own, and instead of the port of `addr`.", port),
         Keyword("rise", .server, "<number>", "Number of passed checks in a row that bring the server up; default 2.", rise),
     ]
 
@@ -54,7 +55,9 @@ enum CheckKeywords {
 
     @Sendable private static func address(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         (draft.check.address, draft.check.addressName) = (nil, nil)
-        switch try AddressReader(line).readCheckAddress(line.takeRequired()) {
+        let endpoint = try AddressReader(line).readCheckAddress(line.takeRequired())
+        draft.check.addressPort = endpoint.port > 0 ? endpoint.port : nil
+        switch endpoint {
         case .ip(let address, _): draft.check.address = address
         case .name(let name, _): draft.check.addressName = name
         case .unix, .inherited: return

@@ -20,6 +20,8 @@ struct ProxyDraft: Sendable {
     var serverNames: Set<String> = []
     /// The `resolvers` references of all servers, one for each line.
     var resolverReferences: [NameReference] = []
+    /// The `track` options, with the places of their servers in `backend.servers`.
+    var tracking: [(place: Int, reference: TrackReference)] = []
     /// The line of `mode http`, if there is one.
     var httpMode: ConfigurationLocation?
     var defaultBackend: NameReference?

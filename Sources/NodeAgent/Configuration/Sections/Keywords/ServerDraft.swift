@@ -14,6 +14,14 @@ struct ServerDraft: Sendable {
     var isObserved = false
     /// `check` or `no-check`.
     var isChecked = false
+    /// The agent's settings, which `isAgentChecked` puts into effect.
+    var agent = AgentCheckSettings()
+    /// `agent-addr`: an address or a name; `nil` for that of `addr`.
+    var agentAddress: Endpoint?
+    /// `agent-check` or `no-agent-check`.
+    var isAgentChecked = false
+    /// `track`.
+    var tracked: TrackReference?
     var proxyHeader = ProxyHeaderDraft()
 
     /// A server without `default-server`.
@@ -26,9 +34,22 @@ struct ServerDraft: Sendable {
         var server = server
         server.proxyHeader = proxyHeader.form
         server.check = isChecked ? check : nil
+        server.agent = isAgentChecked ? finishedAgent : nil
         server.observation = isChecked && isObserved ? observation : nil
         server.check?.proxyHeader = proxyHeader.checkForm(isElsewhere: check.port != nil || check.isAtOtherHost)
         return server
+    }
+
+    /// The agent's settings. As in HAProxy, `addr` and `port` also apply to an agent without its own.
+    private var finishedAgent: AgentCheckSettings {
+        var agent = agent
+        agent.check.port = agent.check.port ?? check.port
+        switch agentAddress {
+        case .ip(let address, _): agent.check.address = address
+        case .name(let name, _): agent.check.addressName = name
+        case .unix, .inherited, nil: (agent.check.address, agent.check.addressName) = (check.address, check.addressName)
+        }
+        return agent
     }
 }
 

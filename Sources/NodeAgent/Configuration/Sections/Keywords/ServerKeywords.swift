@@ -35,6 +35,7 @@ enum ServerKeywords {
             let first = proxy.backend.servers.first { $0.name == server.name }
             throw .duplicate(server.name, kind: "server", first: first?.location ?? server.location)
         }
+        if let reference = draft.tracked { proxy.tracking.append((proxy.backend.servers.count, reference)) }
         if let reference = draft.resolvers, proxy.resolverReferences.last != reference { proxy.resolverReferences.append(reference) }
         server.identifier = proxy.backend.servers.count + 1
         proxy.backend.servers.append(server)
@@ -48,6 +49,7 @@ enum ServerKeywords {
         draft.server.location = line.location
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try requireCheckPort(draft)
+        try draft.requireConsistentState()
         try requireResolvers(&draft)
         warnAboutObserve(draft, &line)
         return draft
@@ -63,6 +65,7 @@ enum ServerKeywords {
         if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try requireCheckPort(draft)
+        try draft.requireConsistentState()
         try requireResolvers(&draft)
         warnAboutObserve(draft, &line)
         let template = draft
@@ -75,7 +78,7 @@ enum ServerKeywords {
 
     /// Throws if a check has no port: it has no client whose port it could use.
     private static func requireCheckPort(_ draft: ServerDraft) throws(ConfigurationProblem) {
-        guard draft.isChecked, draft.check.port == nil, case .client = draft.server.port else { return }
+        guard draft.isChecked, draft.check.fixedPort == nil, case .client = draft.server.port else { return }
         if case .unix = draft.server.endpoint { return }
         throw .missingLine(of: "port", example: "check port 3306', or a port after the address: 'db1.internal:3306")
     }

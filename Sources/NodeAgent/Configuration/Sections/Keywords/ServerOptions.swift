@@ -5,7 +5,8 @@ import Wire
 enum ServerOptions: KeywordPlace {
     static let name = "server"
 
-    static let keywords = KeywordTable(own + CheckKeywords.servers + HealthKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers)
+    static let keywords = KeywordTable(
+        own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers)
 
     private static let own: [Keyword<ServerDraft>] = [
         Keyword("backup", .server, "", "Used only while no other server is usable.", backup),
