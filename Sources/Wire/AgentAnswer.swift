@@ -22,7 +22,7 @@ package struct AgentAnswer: Equatable, Sendable {
 
     /// A number that the agent has sent.
     package enum Number: Equatable, Sendable {
-        /// The number; 0 for one that is negative, and at most `numberMax`.
+        /// The number, at least 0 and at most `numberMax`.
         case value(Int)
         /// The word is not a number: HAProxy's text about it.
         case malformed(String)
@@ -33,13 +33,13 @@ package struct AgentAnswer: Equatable, Sendable {
     /// The largest number.
     package static let numberMax = Int(Int32.max)
 
-    /// `up`, `down`, `stopped` or `fail`; `nil` without such a word.
+    /// `up`, `down`, `stopped` or `fail`; `nil` without any of them.
     package private(set) var health: Health?
-    /// `ready`, `drain` or `maint`; `nil` without such a word.
+    /// `ready`, `drain` or `maint`; `nil` without any of them.
     package private(set) var administration: Administration?
-    /// The weight in per cent of the configured one: `75%`; `nil` without such a word.
+    /// The weight in per cent of the configured one: `75%`; `nil` without this word.
     package private(set) var percent: Number?
-    /// The most sessions at a time, 0 for no limit: `maxconn:30`; `nil` without such a word.
+    /// The most sessions at a time, 0 for no limit: `maxconn:30`; `nil` without this word.
     package private(set) var connectionsMax: Number?
     /// The first word that has no meaning; `nil` when all have one.
     package private(set) var unknownWord: String?

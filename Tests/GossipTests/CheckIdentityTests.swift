@@ -101,10 +101,8 @@ struct InitialHealthTests {
         let server = GossipServer(id: Self.first, name: "mysql/1", proxy: 0, rise: 3, fall: 4, policy: .own, initially: health)
         let world = try GossipWorld(nodes: 1, servers: [server])
         world.startAll()
-        if afterMaintenance {
-            for _ in 0..<4 { world.observe(0, Self.first, finding) }
-            world.local(0, .maintenanceEnded(Self.first))
-        }
+        if afterMaintenance { for _ in 0..<4 { world.observe(0, Self.first, finding) } }
+        world.local(0, .maintenanceEnded(Self.first))
         let start = world.verdict(Self.first, at: 0)
         for number in 1...9 {
             world.observe(0, Self.first, finding)

@@ -94,7 +94,7 @@ struct AgentCheckTests {
         #expect(silent.connected(now: Self.start).isEmpty && !silent.endsWithConnect)
     }
 
-    @Test("reports an agent that closes, says too much or says nothing; none of that is a word about the server")
+    @Test("reports an agent that closes, sends too much or sends nothing; these are no words about the server")
     func unusable() {
         var closing = Self.check()
         _ = closing.connected(now: Self.start)

@@ -113,7 +113,7 @@ struct ServerAgentTests {
         #expect(bench.lines(.agentFinished(.wordless)).isEmpty && bench.lines(word(false, "down")).count == 1, "haproxy logs it again")
     }
 
-    @Test("is asked during maintenance, and stays down after it if the agent says so")
+    @Test("is asked during maintenance, and stays down after it if the agent reports down")
     func maintenance() {
         var bench = pair()
         _ = bench.lines(.setAdministrative(.maint))

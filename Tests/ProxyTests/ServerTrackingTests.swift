@@ -175,7 +175,7 @@ struct ServerTrackingTests {
                 == "<133>Server t/t2 is UP via my/a1. 2 active and 0 backup servers online. \(Self.online)")
     }
 
-    @Test("follows the loss of the other server's address, and says so before the last line about it")
+    @Test("follows the loss of the other server's address, with its lines before the last line about it")
     func address() {
         let named = Bench.backend("my", [Bench.server("d1", host: "db1.rds.example")])
         var bench = RegistryBench([named, Bench.backend("trk", [Bench.server("t1").tracking(ServerReference(backend: 0, server: 0))])], resolved: false)

@@ -53,6 +53,6 @@ extension CheckResult {
         CheckResult(status: isUp ? .layer7OK : .layer7WrongStatus, info: "via agent : \(words)", duration: .milliseconds(1))
     }
 
-    /// An agent's answer without such a word.
+    /// An agent's answer without a word about the server's state.
     static let wordless = CheckResult(status: .checked, duration: .milliseconds(1))
 }

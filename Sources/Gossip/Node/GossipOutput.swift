@@ -119,7 +119,7 @@ package enum GossipEvent: Sendable {
     case administered(ServerID, AdministrativeState)
     /// A server's state on this node for reasons other than a command: `maint` without an address, `drain` with weight 0, otherwise `ready`.
     case localState(ServerID, AdministrativeState)
-    /// A server's maintenance has ended for any reason: it counts as up until its first failure.
+    /// A server's maintenance has ended for any reason, or the process has started and no check has counted: the server begins in its initial state.
     case maintenanceEnded(ServerID)
     /// A server's resolved address has changed.
     case addressChanged(ServerID, SocketAddress?)

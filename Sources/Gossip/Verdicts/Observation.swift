@@ -66,7 +66,7 @@ package enum VerdictPolicy: Equatable, Sendable {
     case anyDown
 }
 
-/// A server's state before its first check, and after maintenance.
+/// A server's state before its first check, and after maintenance: `GossipEvent.maintenanceEnded`.
 package enum InitialHealth: Equatable, Sendable {
     /// Up; one failure takes it down.
     case up
@@ -96,7 +96,7 @@ package struct GossipServer: Equatable, Sendable {
     package var minUp: Int
     /// What its checks ask, as a hash that is equal on nodes whose checks ask the same; 0 if it is not stated.
     package var check: UInt32
-    /// Its state before the first check.
+    /// Its state before its first check and after maintenance.
     package var initialHealth: InitialHealth
 
     /// A server from its parts.

@@ -34,7 +34,8 @@ struct ServerView: Sendable {
 
     var server: GossipServer
     private(set) var address: SocketAddress?
-    /// The result of this node's checks alone, which the row publishes. By default a server that was never checked goes down with its first failure.
+    /// The result of this node's checks alone, which the row publishes. A server that was never checked goes down with its first failure, unless
+    /// `forgetChecks` has given it another initial state.
     private(set) var own: Health
     /// The reason why the server is out of use, by this node's checks or by peers.
     private(set) var isDown: DownReason?
@@ -68,7 +69,6 @@ struct ServerView: Sendable {
     init(_ server: GossipServer) {
         self.server = server
         own = .up(failures: server.fall - 1)
-        beginUnchecked()
     }
 
     private mutating func beginUnchecked() {
@@ -81,7 +81,7 @@ struct ServerView: Sendable {
             }
     }
 
-    /// Maintenance has ended: resets the results of checks. The time of FULL stays.
+    /// Earlier checks no longer count: resets their results to the configured initial state. The time of FULL stays.
     mutating func forgetChecks() {
         beginUnchecked()
         isBlocked = false

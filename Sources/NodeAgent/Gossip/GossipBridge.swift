@@ -15,6 +15,7 @@ struct GossipBridge {
 
     /// The facts about a server that the core gets when it starts, one by one: the core's reaction to a fact may change the next one.
     enum Fact: CaseIterable {
+        case checks
         case address
         case administration
         case localState
@@ -25,9 +26,10 @@ struct GossipBridge {
 
     // MARK: From the servers to the gossip
 
-    /// The event for a fact about a server, when the core starts.
-    func event(_ fact: Fact, of id: ServerID, _ status: ServerStatus) -> GossipEvent {
+    /// The event for a fact about a server, when the core starts; `nil` if the core need not know it.
+    func event(_ fact: Fact, of id: ServerID, _ status: ServerStatus) -> GossipEvent? {
         switch fact {
+        case .checks: status.health?.isInitial == true ? .maintenanceEnded(id) : nil
         case .address: .addressChanged(id, status.address)
         case .administration: .administered(id, status.administrative)
         case .localState: .localState(id, status.localState)
@@ -56,7 +58,7 @@ struct GossipBridge {
         plan.identifiers[server].map { id in
             let observation = Observation(
                 finding, address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration, lag: lag,
-                weight: status.fitness.isFit ? UInt16(clamping: status.weight) : 0)
+                weight: status.fitness.isFit && !status.isStopping ? UInt16(clamping: status.sharedWeight) : 0)
             return .observed(id, observation)
         }
     }
@@ -142,14 +144,17 @@ extension Proxy.AdministrativeState {
 }
 
 extension ServerStatus {
-    /// The state that an operator has requested for the server, in the core's form.
+    /// The state that an operator or the server's agent has requested on this node, in the core's form.
     fileprivate var administrative: Gossip.AdministrativeState {
-        flags.contains(.forcedMaintenance) ? .maint : flags.isDrain ? .drain : .ready
+        flags.contains(.forcedMaintenance) ? .maint : flags.contains(.forcedDrain) ? .drain : .ready
     }
 
-    /// The state that results from the resolver, the weight and the database role, in the core's form.
+    /// The state that results from everything else that the core does not know, in the core's form: the resolver, the weight, the database role, the agent, and
+    /// the server that this one tracks.
     fileprivate var localState: Gossip.AdministrativeState {
-        flags.contains(.resolutionMaintenance) ? .maint : weight == 0 || !fitness.isFit ? .drain : .ready
+        if !flags.isDisjoint(with: [.resolutionMaintenance, .inheritedMaintenance]) { return .maint }
+        let takesNone = weight == 0 || !fitness.isFit || isStopping || isDownByOthers || flags.contains(.inheritedDrain)
+        return takesNone ? .drain : .ready
     }
 }
 

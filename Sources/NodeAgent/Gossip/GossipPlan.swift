@@ -4,6 +4,18 @@ import Proxy
 import Seals
 import Wire
 
+extension InitialHealth {
+    /// The core's form of `init-state`.
+    fileprivate init(_ state: InitialState) {
+        switch state {
+        case .up: self = .up
+        case .fullyUp: self = .fullyUp
+        case .down: self = .down
+        case .fullyDown: self = .fullyDown
+        }
+    }
+}
+
 /// The `gossip` section in the core's form: this node, its peers, and the servers' identifiers.
 struct GossipPlan {
     /// A peer that the configuration names by a host name, which is resolved repeatedly.
@@ -78,10 +90,13 @@ struct GossipPlan {
         places[id] = servers.count
         identifiers[reference] = id
         references.append(reference)
+        var check: UInt32 = 0
+        if let words = backend.checkIdentity(of: server) { check = max(1, UInt32(truncatingIfNeeded: try Self.number(of: words, seal) >> 32)) }
         servers.append(
             GossipServer(
                 id: id, name: "\(backend.name)/\(server.name)", proxy: reference.backend, rise: server.check?.rise ?? 1, fall: server.check?.fall ?? 1,
-                policy: server.check == nil ? .own : section.policy, minUp: section.minUp))
+                policy: server.check == nil ? .own : section.policy, minUp: section.minUp, check: check,
+                initially: server.check == nil ? .up : InitialHealth(server.initialState)))
     }
 
     /// The first 8 bytes of SHA-256 over the words, each followed by a zero byte.
@@ -94,7 +109,7 @@ struct GossipPlan {
     /// The hash of everything that must be the same on all nodes: the nodes, the servers, and how servers are judged. The order of lines does not matter.
     private func configurationHash(_ seal: any Seal) throws(SealError) -> UInt64 {
         var words = section.nodes.map { "node \($0.name)" }
-        words += servers.map { "server \($0.id.number) \($0.rise) \($0.fall)" }
+        words += servers.map { "server \($0.id.number) \($0.rise) \($0.fall) \($0.check)" }
         words.sort()
         words.append("policy \(section.policy) \(section.minUp) \(section.deadAfter.wholeMilliseconds)")
         return try Self.number(of: words, seal)
@@ -108,7 +123,10 @@ struct GossipPlan {
         }
         var parts = [try part("the node lines", section.nodes.map(\.name).sorted())]
         parts.append(try part("policy, min-up or dead-after", ["\(section.policy)", "\(section.minUp)", "\(section.deadAfter.wholeMilliseconds)"]))
-        for server in servers { parts.append(try part("server \(server.name)", ["\(server.id.number)", "\(server.rise)", "\(server.fall)"])) }
+        for server in servers {
+            let content = ["\(server.id.number)", "\(server.rise)", "\(server.fall)", "\(server.check)"]
+            parts.append(try part("server \(server.name)", content))
+        }
         return parts
     }
 }

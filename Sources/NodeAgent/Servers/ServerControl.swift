@@ -56,7 +56,13 @@ final class ServerControl {
         let before = status(of: server)
         let backend = registry.backends[server.backend]
         let subject = "\(backend.name)/\(backend.servers[server.server].name)"
-        for effect in registry.apply(event, to: server, now: now(), load: load) { carryOut(.effect(effect, about: subject)) }
+        for effect in registry.apply(event, to: server, now: now(), load: load) {
+            if case .trackerChanged(let tracker, let reason) = effect {
+                apply(.trackedChanged(reason: reason), to: tracker)
+            } else {
+                carryOut(.effect(effect, about: subject))
+            }
+        }
         carryOut(.changed(server, from: before, to: status(of: server)))
     }
 
@@ -73,7 +79,10 @@ final class ServerControl {
     /// applies to an external check that this node could not make, because no program has tried to reach the server.
     ///
     /// - Parameter lag: how far the server is behind its source; `nil` if unknown.
-    func checkFinished(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
+    /// - Returns: the result as it counts.
+    @discardableResult
+    func checkFinished(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) -> CheckResult {
+        let result = registry.counted(result, of: server)
         let finding = Finding(result)
         let backend = registry.backends[server.backend]
         let mayRefuse = backend.mayRefuse(backend.servers[server.server])
@@ -81,6 +90,7 @@ final class ServerControl {
         let isInconclusive = isUnmade || bridge != nil && [.full, .ownFault].contains(finding) || mayRefuse && finding == .full
         apply(isInconclusive ? .checkInconclusive(result) : .checkFinished(result), to: server)
         if let gossipEvent = bridge?.observation(finding, result, of: server, status(of: server), lag: lag) { carryOut(.gossipEvent(gossipEvent)) }
+        return result
     }
 
     /// Applies the failed connect of a session, the last of `count` consecutive ones.
@@ -105,7 +115,9 @@ final class ServerControl {
         self.bridge = bridge
         for (id, server) in zip(bridge.plan.servers.map(\.id), bridge.plan.references) {
             // Read the status again for each fact, because an earlier fact may have changed it.
-            for fact in GossipBridge.Fact.allCases { carryOut(.gossipEvent(bridge.event(fact, of: id, status(of: server)))) }
+            for fact in GossipBridge.Fact.allCases {
+                if let gossipEvent = bridge.event(fact, of: id, status(of: server)) { carryOut(.gossipEvent(gossipEvent)) }
+            }
         }
     }
 

@@ -43,6 +43,9 @@ package struct ServerHealth: Equatable, Sendable {
     /// The value of a server that is definitely up.
     package var max: Int { rise + fall - 1 }
 
+    /// True while no check has counted, and again whenever the count is as if none had.
+    package var isInitial: Bool { value == initialValue }
+
     /// True when the server is up.
     package var isUp: Bool { value >= rise }
 

@@ -84,7 +84,7 @@ extension ServerStatus {
         if memory.flags.contains(.forcedMaintenance), !memory.flags.contains(.configuredMaintenance) { flags.insert(.forcedMaintenance) }
         if memory.flags.contains(.forcedDrain) { flags.insert(.forcedDrain) }
         if memory.initialWeight == initialWeight, (0...256).contains(memory.weight) { weight = memory.weight }
-        // Which part of the weight was the agent's is not known any more.
+        // The memory does not state which part of the weight was the agent's.
         if agent == nil { sharedWeight = weight }
         if let limit = memory.connectionsMax, memory.initialConnectionsMax == connectionsMax { connectionsMax = max(0, limit) }
         if agent != nil, let known = memory.agent { agent = known }

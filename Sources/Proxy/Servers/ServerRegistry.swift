@@ -125,7 +125,7 @@ package struct ServerRegistry: Sendable {
     /// The current state of a backend.
     package func status(ofBackend backend: Int) -> BackendStatus { backendStatuses[backend] }
 
-    /// The result as it counts for a server. As in HAProxy, a conditional pass brings no server up: for one that is down it is a failure.
+    /// The result as it counts for a server. As in HAProxy, a conditional pass brings no server up: while the server is down it is a failure.
     package func counted(_ result: CheckResult, of server: ServerReference) -> CheckResult {
         guard result.status == .layer7ConditionalPass, !status(of: server).isRunning else { return result }
         return CheckResult(

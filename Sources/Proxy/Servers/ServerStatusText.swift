@@ -28,7 +28,7 @@ extension ServerStatus {
 }
 
 extension ServerRegistry {
-    /// `show stat`'s status of a server, as `ServerStatus.text`; "MAINT (via mysql/db1)" for one that has inherited its maintenance.
+    /// `show stat`'s status of a server, as `ServerStatus.text`; "MAINT (via mysql/db1)" for a server that has inherited its maintenance.
     package func statusText(of server: ServerReference) -> String {
         status(of: server).text(checkedAs: status(of: source(of: server)), via: configuration(of: server).tracked.map { name(of: $0) })
     }

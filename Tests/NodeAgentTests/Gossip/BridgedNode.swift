@@ -161,10 +161,11 @@ extension BridgedNode {
         return nil
     }
 
-    /// The server's state from operators, weight, role and resolver, in HAProxy's order of precedence.
+    /// The server's state from operators, weight, role, resolver, agent and the server that it tracks, in HAProxy's order of precedence.
     private func wish(_ status: ServerStatus) -> Gossip.AdministrativeState {
         if status.flags.isMaintenance { return .maint }
-        return status.flags.isDrain || status.weight == 0 || !status.fitness.isFit ? .drain : .ready
+        let takesNone = status.weight == 0 || !status.fitness.isFit || status.isStopping || status.isDownByOthers
+        return status.flags.isDrain || takesNone ? .drain : .ready
     }
 
     /// The rule that is broken for a server.
@@ -182,6 +183,7 @@ extension BridgedNode {
         if status.isUsable != view.isUsable { return "usable in only one of the two" }
         if status.isChecked == paused.contains(server) { return "checks do not match the maintenance" }
         if status.flags.isMaintenance { return status.isRunning ? "running in maintenance" : nil }
+        if status.isDownByOthers { return status.isRunning ? "running while its agent or the server that it tracks is down" : nil }
         if status.isRunning == isOff { return "running does not match the core's DOWN or BLOCKED" }
         guard let health = status.health else { return nil }
         // A running server has the same failure count in both.
