@@ -45,6 +45,8 @@ final class Agent {
     /// The helper process of external checks; `nil` without one.
     let externalPrograms: ExternalPrograms?
     private(set) var checks: CheckRunner?
+    /// The questions to the servers' agents.
+    private var serverAgents: CheckRunner?
     private(set) var handshakes: HandshakeFinisher?
     private(set) var runtime: RuntimeServer?
     private var statsSockets: [StatsSocket]
@@ -103,7 +105,7 @@ final class Agent {
     private func connect() {
         servers.carryOut = { [unowned self] in carryOut($0) }
         resolvers.handlers = ResolverControl.Handlers(
-            setCheckAddress: { [unowned self] in checks?.setAddress(of: $0, $1) },
+            setCheckAddress: { [unowned self] in setCheckAddress(of: $0, $1) },
             tryAddress: { [unowned self] in checks?.runTrial($0, at: $1, $2) },
             addressInvalidated: { [unowned self] in databases.addressInvalidated($0) })
         databases.handlers = DatabaseControl.Handlers(
@@ -114,6 +116,7 @@ final class Agent {
             resolveSoon: { [unowned self] in resolvers.resolveSoon($0) })
         statistics.sources = StatisticsReader.Sources(
             isStopping: { [unowned self] in isStopping }, isChecking: { [unowned self] in checks?.isChecking($0) ?? false },
+            isAskingAgent: { [unowned self] in serverAgents?.isChecking($0) ?? false },
             resolutionsFailed: { [unowned self] in resolvers.failuresCount })
     }
 
@@ -133,12 +136,14 @@ final class Agent {
             openProgram: { [unowned self] server, address throws(SystemError) in try openProgram(server, address) },
             abandoned: { handshakes.finish($1, of: $0) },
             finished: { [unowned self] in checkFinished($0, $1) })
-        (self.checks, self.handshakes) = (checks, handshakes)
+        let serverAgents = makeServerAgents()
+        (self.checks, self.serverAgents, self.handshakes) = (checks, serverAgents, handshakes)
         resolvers.addSections()
         databases.addDiscoveries(to: resolvers)
         resolvers.start()
         start(checks)
         logDeathOfExternalPrograms()
+        serverAgents.start()
         try startRuntime()
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
             state.controlWakeUp.clear()
@@ -179,12 +184,23 @@ final class Agent {
         probe.setStopping()
         gossip.stop()
         runtime?.close()
-        checks?.stop()
+        stopChecks()
         handshakes?.stop()
         resolvers.stop()
         forwarder.stop()
         watchdog?.end()
         probe.end()
+    }
+
+    /// Stops the checks, and the questions to the servers' agents.
+    func stopChecks() {
+        checks?.stop()
+        serverAgents?.stop()
+    }
+
+    private func setCheckAddress(of server: ServerReference, _ address: SocketAddress?) {
+        checks?.setAddress(of: server, address)
+        if !hasAgentElsewhere(server) { serverAgents?.setAddress(of: server, address) }
     }
 
     private func tick() {

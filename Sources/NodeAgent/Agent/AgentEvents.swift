@@ -33,6 +33,7 @@ extension Agent {
             state.setRoute(servers.registry.route(of: server), of: server)
             if !databases.isDeciding(server.backend) { servers.endChanges(server.backend) }
         case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
+        case .trackerChanged: break  // `ServerControl` has applied it
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
         case .checkWithin(let server, let limit): checks?.check(server, within: limit)
@@ -52,13 +53,13 @@ extension Agent {
             }
         }
         checks.start()
-        let unchecked = probe.requiredServers.filter { !servers.status(of: $0).hasVerdict }
+        let unchecked = probe.requiredServers.filter { !servers.status(of: $0).hasVerdict }.map { servers.registry.source(of: $0) }
         for (place, server) in unchecked.enumerated() { checks.check(server, within: Agent.firstCheckSpacing * place) }
     }
 
     /// Processes the result of a check. Returns how soon the server is checked again.
     func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        servers.checkFinished(result, of: server, lag: databases.lag(of: server))
+        let result = servers.checkFinished(result, of: server, lag: databases.lag(of: server))
         evidence.checkFinished(server, result)
         resolvers.checkFinished(server, isPassing: result.status.isPass)
         return servers.registry.checkPace(of: server)

@@ -58,7 +58,7 @@ extension Agent: SucceedingProcess {
         guard !drain.isUnderWay else { return accepted() }
         probe.handOver()
         lingersUntil = reactor.now.advanced(by: Agent.lingerMax)
-        checks?.stop()
+        stopChecks()
         externalPrograms?.end()
         resolvers.stop()
         gossip.handOver()

@@ -61,8 +61,7 @@ extension RuntimeCommand {
         return try call.target.setWeight(weight, of: server, try call.scope(from: index))
     }
 
-    /// Parses a weight. The relative form is at most 256, as in HAProxy, but gives 0 only for `0%`, so that a small share of a small weight does not take a
-    /// server out.
+    /// Parses a weight. The relative form is at most 256, as in HAProxy.
     static func weight(_ text: String, initial: Int) throws(RuntimeTargetError) -> Int {
         guard !text.isEmpty else { throw .refused("Require <weight> or <weight%>.") }
         let isNegative = text.hasPrefix("-")
@@ -72,8 +71,7 @@ extension RuntimeCommand {
         switch text[digits.endIndex...] {
         case "%":
             guard !isNegative || number == 0 else { throw .refused("Relative weight must be positive.") }
-            let share = min(256, initial * min(number, 25_600) / 100)
-            return number > 0 && initial > 0 ? max(1, share) : share
+            return Server.weight(percent: number, of: initial)
         case let rest:
             guard number <= (isNegative ? 0 : 256) else { throw .refused("Absolute weight can only be between 0 and 256 inclusive.") }
             guard rest.isEmpty else { throw .refused("Trailing garbage in weight string") }

@@ -20,21 +20,14 @@ extension StatePart {
     /// `check mysql read01 3 1 5210 17 1045 2 Access denied ...`: failures, transitions to down, milliseconds down; the last check's status, code,
     /// microseconds, text.
     static let checks = StatePart(ofServer: "check") { memory, line in
-        let check = memory.lastCheck ?? CheckResult(status: .initializing, duration: .zero)
         line.field(memory.failedChecks)
         line.field(memory.downTransitions)
         line.field(memory.completedDowntime.wholeMilliseconds)
-        line.field(check.status.rawValue)
-        line.field(check.code)
-        line.field(check.duration.wholeNanoseconds / 1000)
-        line.field(onOneLine(check.info))
+        writeResult(memory.lastCheck, to: &line)
     } read: { line, memory in
-        guard let failed = count(&line), let downs = count(&line), let downtime = count(&line), let status: Int = line.number() else { return false }
-        guard let code = count(&line), let microseconds = count(&line), let info = line.text() else { return false }
+        guard let failed = count(&line), let downs = count(&line), let downtime = count(&line), let check = checkResult(&line) else { return false }
         (memory.failedChecks, memory.downTransitions, memory.completedDowntime) = (failed, downs, .milliseconds(downtime))
-        if let status = CheckStatus(rawValue: status), status != .initializing {
-            memory.lastCheck = CheckResult(status: status, code: code, info: String(info), duration: .microseconds(microseconds))
-        }
+        if let check { memory.lastCheck = check }
         memory.hasVerdict = true
         return true
     }
@@ -44,6 +37,26 @@ extension StatePart {
     } read: { line, memory in
         guard line.isAtEnd else { return false }
         memory.hasVerdict = false
+        return true
+    }
+
+    /// `agent mysql read01 down 17 0 1234 via agent : down`: its agent's word; the last question's status, code, microseconds, text.
+    static let agents = StatePart(ofServer: "agent", where: { $0.agent != nil }) { memory, line in
+        line.field(memory.agent?.isUp == false ? "down" : "up")
+        writeResult(memory.agent?.lastCheck, to: &line)
+    } read: { line, memory in
+        guard let word = line.word(), word == "up" || word == "down", let check = checkResult(&line) else { return false }
+        memory.agent = AgentStatus(isUp: word == "up", lastCheck: check)
+        return true
+    }
+
+    /// `limit mysql read01 30 50`: the limit on sessions that its agent has set, and the configured one.
+    static let limits = StatePart(ofServer: "limit", where: { $0.connectionsMax != nil }) { memory, line in
+        line.field(memory.connectionsMax ?? 0)
+        line.field(memory.initialConnectionsMax)
+    } read: { line, memory in
+        guard let current = count(&line), let configured = count(&line), line.isAtEnd else { return false }
+        (memory.connectionsMax, memory.initialConnectionsMax) = (current, configured)
         return true
     }
 
@@ -130,6 +143,21 @@ extension StatePart {
 
     /// Parses a count, limited so that further counting cannot overflow even if an intruder has written it.
     private static func count(_ line: inout StateLine) -> Int? { line.number().map { min($0, countMax) } }
+
+    /// Appends a check's status, code, microseconds and text.
+    private static func writeResult(_ check: CheckResult?, to line: inout FieldText) {
+        line.field((check?.status ?? .initializing).rawValue)
+        line.field(check?.code ?? 0)
+        line.field((check?.duration ?? .zero).wholeNanoseconds / 1000)
+        line.field(onOneLine(check?.info ?? ""))
+    }
+
+    /// Parses the fields of `writeResult`: `.some(nil)` for no check or a status of another release, `nil` for anything else.
+    private static func checkResult(_ line: inout StateLine) -> CheckResult?? {
+        guard let status: Int = line.number(), let code = count(&line), let microseconds = count(&line), let info = line.text() else { return nil }
+        guard let known = CheckStatus(rawValue: status), known != .initializing else { return .some(nil) }
+        return CheckResult(status: known, code: code, info: String(info), duration: .microseconds(microseconds))
+    }
 
     private static func onOneLine(_ text: String) -> String { text.isEmpty ? "" : text.split(whereSeparator: \.isNewline).joined(separator: " ") }
 }

@@ -51,6 +51,8 @@ enum ServerStateText {
             hostName: fields[17] == "-" ? nil : String(fields[17]), address: IPAddress(String(fields[4])), flags: AdministrativeFlags(rawValue: flags),
             weight: weight, initialWeight: initialWeight, isRunning: operation != 0, health: health, lastCheck: lastCheck, sinceChange: .seconds(seconds))
         memory.isWarming = operation == 1
+        // The same number stands for a server that does not fit its role.
+        memory.isStopping = operation == 3 && lastCheck?.status == .layer7ConditionalPass
         memory.port = UInt16(fields[18]) ?? 0
         return (ServerName(backend: String(fields[1]), server: String(fields[3])), memory)
     }

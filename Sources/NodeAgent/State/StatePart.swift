@@ -11,7 +11,7 @@ struct StatePart: Sendable {
     let read: @Sendable (inout StateLine, inout AgentState) -> Bool
 
     /// The lines about a server; the others follow its `row`.
-    static let ofServer: [StatePart] = [rows, checks, unchecked, fitness, former, condition, priority]
+    static let ofServer: [StatePart] = [rows, checks, unchecked, agents, limits, fitness, former, condition, priority]
     /// All parts, in the order of writing.
     static let all: [StatePart] = [writers, names, probes, gossip] + ofServer + [counters]
     /// All parts, by their first word.

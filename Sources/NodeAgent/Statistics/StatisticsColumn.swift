@@ -78,6 +78,16 @@ struct StatisticsColumn: Sendable {
         StatisticsColumn(name, server: .number { $0.values.shownCheck.flatMap(read) })
     }
 
+    /// A text column about the questions to a server's agent, which continue during maintenance.
+    static func agent(_ name: String, text read: @escaping @Sendable (CheckStatistics) -> String?) -> StatisticsColumn {
+        StatisticsColumn(name, server: .text { $0.values.agent.flatMap(read) })
+    }
+
+    /// A number column about the questions to a server's agent.
+    static func agent(_ name: String, number read: @escaping @Sendable (CheckStatistics) -> Int?) -> StatisticsColumn {
+        StatisticsColumn(name, server: .number { $0.values.agent.flatMap(read) })
+    }
+
     /// A column of a feature that tsukada does not have: 0 in the rows in which HAProxy shows a number.
     static func zero(_ name: String, in kinds: StatisticsRowKind...) -> StatisticsColumn { .constant(name, "0", in: kinds) }
 

@@ -26,6 +26,8 @@ final class StatisticsReader: StatisticsSource {
         var isStopping: () -> Bool = { false }
         /// Whether a check of this server is running.
         var isChecking: (ServerReference) -> Bool = { _ in false }
+        /// Whether a question to this server's agent is running.
+        var isAskingAgent: (ServerReference) -> Bool = { _ in false }
         /// The number of failed resolutions.
         var resolutionsFailed: () -> Int = { 0 }
     }
@@ -103,17 +105,19 @@ final class StatisticsReader: StatisticsSource {
         let flat = state.flatIndex(reference)
         let cell = state.serverCells[flat]
         var row = ServerStatistics(name: server.name, identifier: server.identifier)
-        row.status = status.text
+        row.status = servers.registry.statusText(of: reference)
         row.isRunning = status.isRunning
-        row.isFit = status.fitness.isFit
+        row.isFit = status.fitness.isFit && !status.isStopping
         row.administration = status.flags
         row.check = checkStatistics(reference, status)
+        row.agent = agentStatistics(reference, status)
+        row.tracked = server.tracked.map { "\(configuration.backends[$0.backend].name)/\(configuration.backends[$0.backend].servers[$0.server].name)" }
         (row.weight, row.initialWeight) = (status.weight, status.initialWeight)
         (row.isWarming, row.share) = (status.warming != nil, servers.registry.share(of: reference))
         row.address = status.address
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
-        row.sessions.limit = server.connectionsMax > 0 ? server.connectionsMax : nil
+        row.sessions.limit = status.connectionsMax > 0 ? status.connectionsMax : nil
         let totals = state.totals(ofServers: flat..<flat + 1)
         row.sessions.total = Int(clamping: totals.sessions)
         (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: totals.bytesIn), Int(clamping: totals.bytesOut))
@@ -148,6 +152,22 @@ final class StatisticsReader: StatisticsSource {
         row.failures = status.failedChecks
         (row.rise, row.fall, row.health) = (settings.rise, settings.fall, health.value)
         (row.port, row.address) = (settings.port ?? 0, settings.address)
+        return row
+    }
+
+    /// `nil` for a server without an agent.
+    private func agentStatistics(_ reference: ServerReference, _ status: ServerStatus) -> CheckStatistics? {
+        guard let agent = status.agent else { return nil }
+        var row = CheckStatistics()
+        row.status = agent.checkStatus
+        row.isRunning = sources.isAskingAgent(reference)
+        row.code = agent.checkStatus.hasCode ? agent.lastCheck?.code ?? 0 : nil
+        row.duration = agent.lastCheck?.duration ?? .zero
+        // As in HAProxy, the text is gone while the next question runs.
+        row.text = row.isRunning ? nil : agent.lastCheck?.info
+        (row.rise, row.fall, row.health) = (1, 1, agent.isUp ? 1 : 0)
+        let settings = configuration.backends[reference.backend].servers[reference.server].agent?.check
+        (row.port, row.address) = (settings?.port ?? 0, settings?.address)
         return row
     }
 

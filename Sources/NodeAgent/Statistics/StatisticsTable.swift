@@ -79,7 +79,7 @@ enum StatisticsTable {
         StatisticsColumn("sid", frontend: .constant("0"), backend: .constant("0"), server: .number { $0.values.identifier }),
         StatisticsColumn("throttle", server: .number { throttle($0.values) }),
         .serving("lbtot") { $0.selections },
-        .empty("tracked"),
+        StatisticsColumn("tracked", server: .text { $0.values.tracked }),
         StatisticsColumn("type", frontend: type(.frontend), backend: type(.backend), server: type(.server)),
     ]
 
@@ -104,21 +104,25 @@ enum StatisticsTable {
         [
             .serving("lastsess") { $0.sinceLastSession?.wholeSeconds ?? -1 },
             .check("last_chk", text: { $0.text }),
-            .empty("last_agt"),
+            .agent("last_agt", text: { $0.text }),
             .serving("qtime") { Int($0.queueTime.mean.wholeMilliseconds) },
             .serving("ctime") { Int($0.connectTime.mean.wholeMilliseconds) },
             .zero("rtime", in: .backend, .server),
             .serving("ttime") { Int($0.totalTime.mean.wholeMilliseconds) },
         ]
-        + ["agent_status", "agent_code", "agent_duration"].map { .empty($0) }
         + [
+            .agent("agent_status", text: { ($0.isRunning ? "* " : "") + $0.status.name }),
+            .agent("agent_code", number: { $0.code }),
+            .agent("agent_duration", number: { $0.duration.map { Int($0.wholeMilliseconds) } }),
             .check("check_desc", text: { $0.status.text }),
-            .empty("agent_desc"),
+            .agent("agent_desc", text: { $0.status.text }),
             .check("check_rise", number: { $0.rise }),
             .check("check_fall", number: { $0.fall }),
             .check("check_health", number: { $0.health }),
+            .agent("agent_rise", number: { $0.rise }),
+            .agent("agent_fall", number: { $0.fall }),
+            .agent("agent_health", number: { $0.health }),
         ]
-        + ["agent_rise", "agent_fall", "agent_health"].map { .empty($0) }
 
     /// `addr` to `dses`.
     private static let sessionColumns: [StatisticsColumn] = [

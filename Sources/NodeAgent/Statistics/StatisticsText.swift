@@ -118,7 +118,8 @@ extension ProxyOutline {
         // 6: configured and enabled; 8: paused, also without checks; 1: running. A running check has no result yet.
         let checkState = (check == nil ? 0 : 6) | (server.administration.isMaintenance ? 8 : 0) | (isRunning ? 1 : 0)
         let result = isRunning ? 0 : (check?.status ?? .initializing).resultNumber
-        let (port, address) = (check?.port ?? 0, check?.address?.description ?? "-")
+        // 16: an agent; the other bits as for checks, but maintenance does not pause it.
+        let agentState = server.agent.map { 0x16 | ($0.isRunning ? 1 : 0) } ?? 0
         line.append(identifier)
         line.field(name)
         line.field(server.identifier)
@@ -133,14 +134,17 @@ extension ProxyOutline {
         line.field(result)
         line.field(check?.health ?? 0)
         line.field(checkState)
-        line.append(" 0 0 0")
+        line.field(agentState)
+        line.append(" 0 0")
         line.field(server.hostName ?? "-")
         line.field(server.address?.port ?? server.port)
         line.append(" - 0")
-        line.field(port)
-        line.field(address)
-        line.field(address)
-        line.field(port)
+        line.field(check?.port ?? 0)
+        line.field(check?.address?.description ?? "-")
+        // As in HAProxy, a server without an agent shows the place of its checks twice.
+        let place = server.agent ?? check
+        line.field(place?.address?.description ?? "-")
+        line.field(place?.port ?? 0)
         line.endLine()
     }
 }

@@ -143,7 +143,7 @@ struct ServerStatistics: Equatable, Sendable {
     var status = "no check"
     /// Whether the server runs, regardless of whether it takes new sessions: if not, `srv_op_state` is 0.
     var isRunning = true
-    /// Whether the server's database role allows new sessions: if not, `srv_op_state` of a running server is 3.
+    /// Whether the server's database role and its checks allow new sessions: if not, `srv_op_state` of a running server is 3.
     var isFit = true
     /// `srv_admin_state`: why the server may not take sessions.
     var administration: AdministrativeFlags = []
@@ -165,6 +165,10 @@ struct ServerStatistics: Equatable, Sendable {
     var observedFailures: Int?
     /// Statistics of its checks; `nil` without `check`.
     var check: CheckStatistics?
+    /// Statistics of the questions to its agent; `nil` without `agent-check`.
+    var agent: CheckStatistics?
+    /// `tracked`: the server whose state it copies, "mysql/db1"; `nil` without `track`.
+    var tracked: String?
     /// The destination of sessions; `nil` while the server's name has no address.
     var address: SocketAddress?
     /// The configured port, shown while there is no address.

@@ -1,0 +1,35 @@
+import Proxy
+import Wire
+
+/// The questions to the servers' agents: `agent-check`. They are separate checks, which continue during maintenance.
+extension Agent {
+    /// Creates the runner that asks all agents.
+    func makeServerAgents() -> CheckRunner {
+        let backends = configuration.backends
+        return CheckRunner(
+            reactor: reactor, backends: backends, settings: { $0.agent?.check },
+            plan: { [servers] reference, limits in
+                let backend = backends[reference.backend]
+                let plan = CheckPlan(agentOf: backend.servers[reference.server], in: backend, limits: limits) { orders in
+                    if orders != AgentOrders() { servers.apply(.agentOrdered(orders), to: reference) }
+                }
+                guard let plan else { preconditionFailure("only servers with an agent have settings for it") }
+                return plan
+            },
+            initialAddress: { reference in
+                let agent = backends[reference.backend].servers[reference.server].agent
+                guard agent?.check.isAtOtherHost == true else { return servers.status(of: reference).address }
+                return agent?.check.address.map { .ip($0, port: 0) }
+            },
+            finished: { [servers] reference, result in
+                servers.apply(.agentFinished(result), to: reference)
+                // Its interval is the same in every state.
+                return .steadyUp
+            })
+    }
+
+    /// Whether the server's agent is not at the server's own address.
+    func hasAgentElsewhere(_ server: ServerReference) -> Bool {
+        configuration.backends[server.backend].servers[server.server].agent?.check.isAtOtherHost ?? false
+    }
+}
