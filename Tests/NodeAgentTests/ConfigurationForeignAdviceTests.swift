@@ -17,7 +17,7 @@ struct ConfigurationForeignAdviceTests {
     /// Names that contain one of these parts but decide nothing: they only set times, counters or logs, or undo a setting that is refused anyway.
     static let harmless: Set<String> = [
         "spread-checks", "max-spread-checks", "stats bind-process", "stats calculate-max-counters", "stats-file", "shm-stats-file",
-        "shm-stats-file-max-objects", "no-agent-check", "no-check-ssl", "no-ssl", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
+        "shm-stats-file-max-objects", "no-check-ssl", "no-ssl", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
         "no-send-proxy-v2-ssl-cn", "option http-tunnel", "resolve_pool_purge_delay", "maxsslrate", "maxsslconn", "timeout client-hs", "socket-stats",
         "option socket-stats", "option contstats", "h1-accept-payload-with-any-method", "http-err-codes", "http-fail-codes", "51degrees-allow-unmatched",
         "deviceatlas-cookie-name", "deviceatlas-properties-cookie", "httpclient.ssl.ca-file", "httpclient.ssl.verify", "warn-blocked-traffic-after",
@@ -69,7 +69,7 @@ struct ConfigurationForeignAdviceTests {
         ("backend redis\n option tcp-check\n tcp-check send PING\n tcp-check expect string role:master\n server a 10.0.0.1:6379 check\n", [2, 3, 4]),
         ("backend ldap\n option ldap-check\n server a 10.0.0.1:389 check\n", [2]),
         ("backend mail\n option smtpchk HELO x\n server a 10.0.0.1:25 check\n", [2]),
-        ("backend pg\n option pgsql-check user x\n default-server agent-check agent-port 1\n server a 10.0.0.1:5432 check track b/c\n", [2, 3, 4]),
+        ("backend pg\n option pgsql-check user x\n server a 10.0.0.1:5432 check\n", [2]),
         // All traffic would go to the emergency pool.
         ("frontend a\n acl dead nbsrv(b) lt 1\n use_backend emergency if dead\nbackend emergency\n", [2, 3]),
         ("frontend a\n use_backend emergency unless { nbsrv(b) gt 0 }\nbackend emergency\n", [2]),

@@ -15,6 +15,7 @@ extension Backend {
         switch check {
         case .connect: ["connect"]
         case .mysql(let settings): ["mysql", settings.user ?? "", settings.isPre41 ? "pre-41" : "post-41"]
+        case .external: ["external", externalProgram?.command ?? "", externalProgram?.path ?? ""]
         }
     }
 }

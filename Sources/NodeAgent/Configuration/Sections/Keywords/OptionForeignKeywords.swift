@@ -49,8 +49,8 @@ extension ServerOptions {
         ForeignKeywords(
             .checksServers,
             """
-            agent-addr;agent-check;agent-inter;agent-port;agent-send;check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck;init-state
-            track
+            check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck
+            
             """),
         ForeignKeywords(.choosesServers, "hash-key;maxqueue;minconn;non-stick;resolve-net;resolve-opts;stick"),
         ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;source;tcp-md5sig;usesrc"),
@@ -59,7 +59,7 @@ extension ServerOptions {
         ForeignKeywords(
             .removeOption,
             """
-            cc;guid;id;idle-ping;log-bufsize;log-proto;max-reuse;no-agent-check;no-check-ssl;no-ssl;no-tfo;no-verifyhost;pool-conn-name;pool-low-conn
+            cc;guid;id;idle-ping;log-bufsize;log-proto;max-reuse;no-check-ssl;no-ssl;no-tfo;no-verifyhost;pool-conn-name;pool-low-conn
             pool-max-conn;pool-purge-delay;proto;shard;tfo;ws
             """),
     ]
