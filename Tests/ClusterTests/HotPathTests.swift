@@ -10,7 +10,10 @@ import Testing
     .enabled(if: hindrance == nil || mustRun, Comment(rawValue: hindrance ?? "")), .timeLimit(.minutes(5)))
 struct HotPathTests {
     /// Lines of a proxy that change a thread's work for a session.
-    static let proxies: [[String]] = [[], ["option tcplog", "log global"], ["balance leastconn"], ["balance source"]]
+    static let proxies: [[String]] = [
+        [], ["option tcplog", "log global"], ["balance leastconn"], ["balance source"],
+        ["balance static-rr"], ["balance first"], ["balance random"],
+    ]
 
     @Test("does not allocate, retain, release or copy between accept and close", arguments: proxies, [(1, 1000), (200, 1)])
     func costs(options: [String], load: (sessions: Int, requests: Int)) throws {

@@ -198,8 +198,9 @@ struct ForwardingLimitTests {
         let first = try harness.connect()
         let name = first.text(1)
         let second = try harness.connect()
-        #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == 1 })
-        harness.route(name == "A" ? 0 : 1) { $0.isUsable = false }
+        let server = name == "A" ? 0 : 1
+        #expect(eventually { harness.state.serverCells[server].pointee.waiting.value == 1 })
+        harness.route(server) { $0.isUsable = false }
         #expect(second.text(1) == (name == "A" ? "B" : "A"))
     }
 

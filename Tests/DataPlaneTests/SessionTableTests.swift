@@ -38,7 +38,7 @@ struct WaitingQueueTests {
             default:
                 let session = UInt64.random(in: 0...step, using: &random)
                 let index = model.firstIndex { $0.session == session }
-                #expect(queue.remove(thread: Int(session % 3), session: session) == (index != nil), "seed \(seed), step \(step)")
+                #expect((queue.remove(thread: Int(session % 3), session: session) == nil) == (index == nil), "seed \(seed), step \(step)")
                 if let index { model.remove(at: index) }
             }
             #expect(queue.count == model.count)

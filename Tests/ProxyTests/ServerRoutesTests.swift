@@ -3,13 +3,15 @@ import Testing
 
 @Suite("The serving servers")
 struct ServingServersTests {
-    private static func bench(_ far: [Bool]) -> RegistryBench {
+    private static func bench(_ far: [Bool], usesAllBackups: Bool = false) -> RegistryBench {
         let servers = far.enumerated().map { place, isFar in
             var server = RegistryBench.server("s\(place)", isChecked: false)
             (server.isBackup, server.isFar) = (place > 1, isFar)
             return server
         }
-        return RegistryBench([RegistryBench.backend("mysql", servers)])
+        var backend = RegistryBench.backend("mysql", servers)
+        backend.usesAllBackups = usesAllBackups
+        return RegistryBench([backend])
     }
 
     private static func serving(_ bench: RegistryBench) -> [Int] { bench.registry.servingServers(ofBackend: 0).map(\.server) }
@@ -26,5 +28,15 @@ struct ServingServersTests {
             for place in [2, 3] { _ = bench.effects(.setAdministrative(.maint), place) }
             #expect(Self.serving(bench).isEmpty)
         }
+    }
+
+    @Test("are all usable backups with option allbackups")
+    func allBackups() {
+        var bench = Self.bench([false, false, false, true], usesAllBackups: true)
+        #expect(Self.serving(bench) == [0, 1])
+        for place in [0, 1] { _ = bench.effects(.setAdministrative(.maint), place) }
+        #expect(Self.serving(bench) == [2, 3])
+        _ = bench.effects(.setAdministrative(.maint), 2)
+        #expect(Self.serving(bench) == [3])
     }
 }

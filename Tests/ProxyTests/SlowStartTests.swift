@@ -100,9 +100,11 @@ struct ServerWarmingTests {
         #expect(bench.registry.connectionsMax(of: Self.place) == 40)
     }
 
-    @Test("by its limit alone with balance source: clients keep their servers")
-    func source() {
-        var bench = bench(slowStart: .seconds(5), balance: .source)
+    @Test(
+        "by its limit alone with balance source, so that clients keep their servers, and with static-rr",
+        arguments: [BalanceAlgorithm.source, .staticRoundRobin])
+    func staticAlgorithm(balance: BalanceAlgorithm) {
+        var bench = bench(slowStart: .seconds(5), balance: balance)
         _ = bench.effects(.checkFinished(Bench.refused))
         _ = bench.effects(.checkFinished(Bench.pass))
         #expect(bench.registry.share(of: Self.place) == 16)

@@ -68,15 +68,17 @@ final class Agent {
             let backend = configuration.backends[$0.backend]
             return resources.servers[ServerName(backend: backend.name, server: backend.servers[$0.server].name)]
         }
+        var random = SystemRandomNumberGenerator()
         state = try ForwardingState(
             frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
             threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
-            pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
+            pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer,
+            seed: random.next())
         log = try AgentLog(resources.logPlan, process: state.process, logsToTerminal: resources.logsToTerminal, reactor: reactor)
         servers = ServerControl(registry, now: { reactor.now }) { [state] server in
-            ServerLoad(
-                sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
-                queued: state.backendCells[server.backend].pointee.waiting.value)
+            let cell = state.serverCells[state.flatIndex(server)]
+            // Sessions that wait for a server that stops move to the others.
+            return ServerLoad(sessions: cell.pointee.sessions.value, requeued: cell.pointee.waiting.value)
         }
         gossip = GossipControl(resources.gossip, reactor: reactor, log: log)
         resolvers = ResolverControl(

@@ -16,13 +16,6 @@ struct AgentConfiguration: Equatable, Sendable {
     /// The `gossip` section; `nil` for a node without peers.
     var gossip: ClusterSettings?
 
-    /// The `fullconn` of each backend. As in HAProxy, the default is a tenth (rounded up) of the sum of `maxconn` over all frontends that name the backend,
-    /// at least 1. A frontend without `maxconn` counts with `sessionsMax`.
-    func fullConnections(sessionsMax: Int) -> [Int] {
-        var sums = Array(repeating: 0, count: backends.count)
-        for frontend in frontends where !frontend.isDisabled {
-            for backend in frontend.namedBackends { sums[backend] += frontend.connectionsMax ?? sessionsMax }
-        }
-        return zip(backends, sums).map { $0.fullConnections ?? max(1, ($1 + 9) / 10) }
-    }
+    /// The `fullconn` of each backend, where a frontend without `maxconn` counts with `sessionsMax`.
+    func fullConnections(sessionsMax: Int) -> [Int] { Backend.fullConnections(of: backends, frontends: frontends, sessionsMax: sessionsMax) }
 }

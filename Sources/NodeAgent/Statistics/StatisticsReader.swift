@@ -123,6 +123,8 @@ final class StatisticsReader: StatisticsSource {
         (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: totals.bytesIn), Int(clamping: totals.bytesOut))
         row.sessions.measure(&rates.servers[flat], now: reactor.now)
         row.serving = ServingStatistics(totals)
+        (row.serving.queued, row.serving.queuedPeak) = (cell.pointee.waiting.value, cell.pointee.waiting.max)
+        row.queueMax = server.queueMax > 0 ? server.queueMax : nil
         row.serving.downs = status.health == nil ? nil : status.downTransitions
         row.serving.sinceChange = status.lastChange.duration(to: reactor.now)
         row.serving.downtime = status.health == nil ? nil : status.downtime(now: reactor.now)
@@ -200,7 +202,7 @@ final class StatisticsReader: StatisticsSource {
         }
         row.weight = usable.reduce(0) { $0 + $1.weight }
         row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + $1.weight * $1.share })
-        row.algorithm = configuration.backends[index].balance.keyword
+        row.algorithm = configuration.backends[index].balance.statisticsWord
         return row
     }
 }

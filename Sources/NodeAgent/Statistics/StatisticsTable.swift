@@ -73,7 +73,7 @@ enum StatisticsTable {
         .serving("chkdown") { $0.downs },
         .serving("lastchg") { $0.sinceChange.wholeSeconds },
         .serving("downtime") { $0.downtime?.wholeSeconds },
-        .empty("qlimit"),
+        StatisticsColumn("qlimit", server: .number { $0.values.queueMax }),
         .constant("pid", "1"),
         .proxy("iid") { String($0.identifier) },
         StatisticsColumn("sid", frontend: .constant("0"), backend: .constant("0"), server: .number { $0.values.identifier }),

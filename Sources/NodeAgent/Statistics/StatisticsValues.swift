@@ -32,7 +32,7 @@ struct SessionStatistics: Equatable, Sendable {
 
 /// Further counts of servers and backends.
 struct ServingStatistics: Equatable, Sendable {
-    /// `qcur`: waiting clients in the queue.
+    /// `qcur`: waiting clients in the server's queue, or in the backend's, which has those that can use any server.
     var queued = 0
     /// `qmax`: the longest queue.
     var queuedPeak = 0
@@ -126,7 +126,7 @@ struct BackendStatistics: Equatable, Sendable {
     /// The numbers of running servers and of all servers, for a status with counts.
     var serversRunning = 0
     var serversCount = 0
-    /// `algo`: the keyword of `balance`.
+    /// `algo`: HAProxy's word for the algorithm of `balance`.
     var algorithm = "roundrobin"
 
     /// No counts and no servers.
@@ -151,6 +151,8 @@ struct ServerStatistics: Equatable, Sendable {
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
+    /// `qlimit`: the most sessions that wait for this server only (`maxqueue`); `nil` for no limit.
+    var queueMax: Int?
     /// `uweight`: the weight as last set.
     var weight = 1
     /// Whether the server warms up (`slowstart`): `srv_op_state` is then 1.

@@ -6,6 +6,8 @@ enum Choice: Equatable {
     case server(UInt32)
     /// All candidates have reached `maxconn`. The value is the only server that the session can use; `nil` for any.
     case full(UInt32?)
+    /// The only server that the session can use has reached `maxconn`, and its queue has reached `maxqueue`.
+    case refused(UInt32)
     /// The session has tried every usable server.
     case allTried
     /// No server is usable.
@@ -20,35 +22,20 @@ struct Grant: Equatable {
 
 /// Decides which server of a backend takes a session, and which queued session gets a place that becomes free.
 ///
-/// The control thread updates the servers (`update`); forwarding threads take and return places. A step costs O(log n) at n servers. Only the first session of
-/// `balance source` after a change costs more, because it builds the map.
+/// The control thread updates the servers (`update`); forwarding threads take and return places. A step costs O(log n) at n servers, with two exceptions: the
+/// first session of `balance source` or `static-rr` after a change builds the map, and a session of `static-rr` passes over the places of full servers.
 ///
-/// Servers are indexes into the flat table of all servers.
+/// Servers are indexes into the flat table of all servers. `load` is the number of the backend's sessions, including those that wait; only dynamic limits
+/// (`minconn`) depend on it.
 struct BackendBalancer: Sendable {
-    /// A server's state except its weight and turns.
-    private struct ServerSlot: Sendable {
-        let isBackup: Bool
-        let isFar: Bool
-        /// The configured `maxconn`, the limit when a route has none.
-        let configuredLimit: Int
-        /// Its tier; `nil` while it takes no sessions.
-        var rank: TierRank?
-        var share = SlowStart.fullShare
-        /// The most sessions at a time; 0 for no limit.
-        var limit = 0
-        /// The number of held places.
-        var sessions = 0
-        /// Its index in its group's `ready`; -1 when it is not listed there.
-        var readyPlace: Int32 = -1
-
-        var hasRoom: Bool { limit == 0 || sessions < limit }
-        var isReady: Bool { readyPlace >= 0 }
-    }
-
     private let algorithm: BalanceAlgorithm
     private let spillOver: Int
+    /// `option allbackups`.
+    private let backupsShare: Bool
     private let firstServer: Int
-    private var slots: [ServerSlot]
+    private let fullConnections: Int
+    private let hasDynamicLimits: Bool
+    private var slots: [BalancedServer]
     /// Weights and turns. A server that takes no sessions has weight 0.
     private var servers: WeightedTurns.Servers
     /// Tiers with servers, the preferred one first. The last tier stays when it becomes empty, so that turns continue when a server returns.
@@ -57,14 +44,33 @@ struct BackendBalancer: Sendable {
     /// `balance source`: the server at each place of the map. It is rebuilt when the first session needs it after a change.
     private var map: [UInt16] = []
     private var isMapStale = true
+    /// `balance static-rr`: the next place in the maps of the near and the far servers. It is kept while the maps change, as in HAProxy.
+    private var mapTurns = (near: 0, far: 0)
+    /// The weight of a place in these maps.
+    private let mapUnit: Int
+    private var random: SeededGenerator
+    private var load = 0
+    private var thresholds: LoadThresholds
+    /// True when the load has given room to a server while sessions wait. New sessions then leave the places to those that wait already (`wait`).
+    private var hasRoomForWaiters = false
     private var redispatches = 0
     private var arrivals: UInt64 = 0
 
-    /// Creates the balancer of `backend`. `firstServer` is the flat index of its first server.
-    init(_ backend: Backend, routes: [ServerRoute], firstServer: Int) {
-        (algorithm, spillOver, self.firstServer) = (backend.balance, backend.spillOver, firstServer)
-        slots = backend.servers.map { ServerSlot(isBackup: $0.isBackup, isFar: $0.isFar, configuredLimit: $0.connectionsMax) }
+    /// Creates the balancer of `backend`.
+    ///
+    /// - Parameters:
+    ///   - firstServer: the flat index of its first server.
+    ///   - fullConnections: its `fullconn`, at least 1.
+    ///   - seed: determines the draws of `balance random`.
+    init(_ backend: Backend, routes: [ServerRoute], firstServer: Int, fullConnections: Int, seed: UInt64) {
+        (algorithm, spillOver, backupsShare, self.firstServer) = (backend.balance, backend.spillOver, backend.usesAllBackups, firstServer)
+        slots = backend.servers.map { BalancedServer($0) }
+        self.fullConnections = max(1, fullConnections)
+        hasDynamicLimits = slots.contains { $0.hasDynamicLimit }
+        thresholds = LoadThresholds(count: hasDynamicLimits ? slots.count : 0)
         servers = WeightedTurns.Servers(count: slots.count)
+        mapUnit = SourceMap.greatestUnit(of: backend.servers.map { ServerRoute.turnWeight(ofConfigured: $0.weight) })
+        random = SeededGenerator(seed: seed)
         for (index, route) in routes.enumerated() { place(index, route, atStart: true) }
     }
 
@@ -101,7 +107,9 @@ struct BackendBalancer: Sendable {
     /// Moves a server to the tier of its route, or out of all tiers.
     private mutating func place(_ index: Int, _ route: ServerRoute, atStart: Bool) {
         slots[index].limit = route.connectionsMax ?? slots[index].configuredLimit
-        let rank = route.takesSessions ? TierRank(route, isBackup: slots[index].isBackup, isFar: slots[index].isFar, index: index) : nil
+        updateRoom(index)
+        let (isBackup, isFar) = (slots[index].isBackup, slots[index].isFar)
+        let rank = route.takesSessions ? TierRank(route, isBackup: isBackup, isFar: isFar, index: index, backupsShare: backupsShare) : nil
         if let rank, rank == slots[index].rank { return change(index, route) }
         remove(index)
         if let rank { add(index, route, to: rank, atStart: atStart) }
@@ -124,8 +132,8 @@ struct BackendBalancer: Sendable {
         let isFar = slots[index].isFar
         tiers[tier][isFar: isFar].add(share: route.share)
         tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
-        if tier == 0 { isMapStale = true }
-        if slots[index].hasRoom { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
+        markMapsStale(tier: tier, isFar: isFar)
+        if hasRoom(index) { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
     }
 
     private mutating func remove(_ index: Int) {
@@ -134,9 +142,9 @@ struct BackendBalancer: Sendable {
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         tiers[tier][isFar: isFar].turns.remove(index, &servers)
         tiers[tier][isFar: isFar].remove(share: slots[index].share)
+        markMapsStale(tier: tier, isFar: isFar)
         if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
         slots[index].rank = nil
-        if tier == 0 { isMapStale = true }
     }
 
     /// Applies a route that does not move the server to another tier.
@@ -148,27 +156,53 @@ struct BackendBalancer: Sendable {
         slots[index].share = route.share
         if servers.weights[index] != route.turnWeight {
             tiers[tier][isFar: isFar].turns.setWeight(route.turnWeight, of: index, &servers)
-            if tier == 0 { isMapStale = true }
+            if case .random = algorithm, slots[index].isReady {
+                tiers[tier][isFar: isFar].draws.set(route.turnWeight, at: Int(slots[index].readyPlace))
+            }
+            markMapsStale(tier: tier, isFar: isFar)
         }
         sessionsChanged(index)
+    }
+
+    private mutating func markMapsStale(tier: Int, isFar: Bool) {
+        tiers[tier][isFar: isFar].isMapStale = true
+        if tier == 0 { isMapStale = true }
     }
 }
 
 // MARK: - Room
 
 extension BackendBalancer {
+    private func hasRoom(_ index: Int) -> Bool { slots[index].roomAt <= load }
+
+    /// Updates the server's room after a change of its sessions or its limit.
+    private mutating func updateRoom(_ index: Int) {
+        slots[index].updateRoom(fullConnections: fullConnections)
+        if hasDynamicLimits { thresholds.record(index, roomAt: slots[index].roomAt, load: load) }
+    }
+
+    /// Updates the servers that get or lose room because the backend now has `load` sessions.
+    private mutating func setLoad(_ load: Int) {
+        guard hasDynamicLimits, load != self.load else { return }
+        self.load = load
+        while let index = thresholds.changedServer(load: load) {
+            thresholds.record(index, roomAt: slots[index].roomAt, load: load)
+            sessionsChanged(index)
+            if hasRoom(index), waiters.count > 0 { hasRoomForWaiters = true }
+        }
+    }
+
     /// Makes the server available for selection.
     private mutating func list(_ index: Int) {
         guard let rank = slots[index].rank else { return }
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
-        slots[index].readyPlace = Int32(truncatingIfNeeded: tiers[tier][isFar: isFar].ready.count)
-        tiers[tier][isFar: isFar].ready.append(Int32(truncatingIfNeeded: index))
-        if algorithm == .leastConnections {
-            tiers[tier][isFar: isFar].turns.suspend(index, &servers)
-            tiers[tier][isFar: isFar].loads.insert(loadEntry(index), &servers.places)
-        } else {
-            tiers[tier][isFar: isFar].turns.resume(index, &servers)
+        slots[index].readyPlace = tiers[tier][isFar: isFar].appendReady(index)
+        switch algorithm {
+        case .roundRobin, .source: return tiers[tier][isFar: isFar].turns.resume(index, &servers)
+        case .leastConnections, .first, .staticRoundRobin, .random: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
         }
+        if isOrdered { tiers[tier][isFar: isFar].order.insert(orderEntry(index), &servers.places) }
+        if case .random = algorithm { tiers[tier][isFar: isFar].draws.append(servers.weights[index]) }
     }
 
     /// Excludes the server from selection.
@@ -176,21 +210,22 @@ extension BackendBalancer {
         guard let rank = slots[index].rank, slots[index].isReady else { return }
         let (tier, isFar, place) = (tierIndex(rank), slots[index].isFar, Int(slots[index].readyPlace))
         slots[index].readyPlace = -1
-        let last = tiers[tier][isFar: isFar].ready.removeLast()
-        if Int(last) != index {
-            tiers[tier][isFar: isFar].ready[place] = last
-            slots[Int(last)].readyPlace = Int32(truncatingIfNeeded: place)
-        }
-        if algorithm == .leastConnections {
-            tiers[tier][isFar: isFar].loads.remove(index, &servers.places)
-        } else {
-            tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+        if let moved = tiers[tier][isFar: isFar].removeReady(at: place) { slots[moved].readyPlace = Int32(truncatingIfNeeded: place) }
+        switch algorithm {
+        case .roundRobin, .source: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+        case .leastConnections, .first: tiers[tier][isFar: isFar].order.remove(index, &servers.places)
+        case .random: tiers[tier][isFar: isFar].draws.remove(at: place)
+        case .staticRoundRobin: break
         }
     }
 
-    /// HAProxy's key for `leastconn`. As in HAProxy, idle servers are equal regardless of weight. Of equal servers, the server whose load changed first comes
-    /// first.
-    private mutating func loadEntry(_ index: Int) -> IndexedHeap.Entry {
+    /// True for algorithms that use the first server of `ServerGroup.order`.
+    private var isOrdered: Bool { algorithm == .leastConnections || algorithm == .first }
+
+    /// The server's key in `ServerGroup.order`. For `first` it is the identifier, for `leastconn` HAProxy's key: as in HAProxy, idle servers are equal regardless
+    /// of weight. Of equal servers, the server whose load changed first comes first.
+    private mutating func orderEntry(_ index: Int) -> IndexedHeap.Entry {
+        if algorithm == .first { return IndexedHeap.Entry(index, key: slots[index].identifier, arrival: UInt64(index)) }
         let sessions = slots[index].sessions
         let key = sessions == 0 ? 0 : (sessions + 1) * WeightedTurns.weightMax / max(1, servers.weights[index])
         arrivals += 1
@@ -200,15 +235,16 @@ extension BackendBalancer {
     /// Updates heaps and lists after a change of the server's sessions, limit or weight.
     private mutating func sessionsChanged(_ index: Int) {
         guard let rank = slots[index].rank else { return }
-        guard slots[index].hasRoom == slots[index].isReady else { return slots[index].hasRoom ? list(index) : unlist(index) }
+        guard hasRoom(index) == slots[index].isReady else { return hasRoom(index) ? list(index) : unlist(index) }
         guard algorithm == .leastConnections, slots[index].isReady else { return }
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
-        tiers[tier][isFar: isFar].loads.remove(index, &servers.places)
-        tiers[tier][isFar: isFar].loads.insert(loadEntry(index), &servers.places)
+        tiers[tier][isFar: isFar].order.remove(index, &servers.places)
+        tiers[tier][isFar: isFar].order.insert(orderEntry(index), &servers.places)
     }
 
     private mutating func occupy(_ index: Int) {
         slots[index].sessions += 1
+        updateRoom(index)
         sessionsChanged(index)
     }
 }
@@ -218,8 +254,11 @@ extension BackendBalancer {
 extension BackendBalancer {
     /// Chooses a server for a session that has tried `tried`, and takes a place at it.
     ///
-    /// - Parameter client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, which takes turns.
-    mutating func take(_ tried: TriedServers, client: UInt64?) -> Choice {
+    /// - Parameters:
+    ///   - client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, which takes turns.
+    ///   - load: the number of the backend's sessions, including this one.
+    mutating func take(_ tried: TriedServers, client: UInt64?, load: Int) -> Choice {
+        setLoad(load)
         if algorithm == .source, let client { return takeMapped(tried, client) }
         let isFarFirst = tried.isEmpty && !tiers.isEmpty && tiers[0].takeFarTurn(spillOver: spillOver)
         return takeAny(tried, isFarFirst: isFarFirst)
@@ -227,31 +266,57 @@ extension BackendBalancer {
 
     /// Queues a session, unless a server has room.
     ///
-    /// - Returns: the server at which the session gets a place immediately; `nil` when it is queued.
-    mutating func wait(_ waiter: Waiter) -> UInt32? {
-        if let server = waiter.server, isServing(server) {
-            if slots[Int(server) - firstServer].hasRoom {
-                occupy(Int(server) - firstServer)
-                return server
-            }
-        } else if case .server(let server) = takeAny(TriedServers(), isFarFirst: false) {
-            return server
-        }
+    /// - Returns: the places that sessions get now: this one, or sessions that have waited until the load raised a dynamic limit.
+    mutating func wait(_ waiter: Waiter, load: Int) -> [Grant] {
+        setLoad(load)
+        if let server = takeForWaiter(waiter) { return [Grant(waiter: waiter, server: server)] }
         waiters.append(waiter)
-        return nil
+        if let server = waiter.server { slots[Int(server) - firstServer].queued += 1 }
+        return hasRoomForWaiters ? serveWaiters(preferring: nil) : []
+    }
+
+    /// Takes a place for a session that is about to be queued, unless others have waited for the place.
+    private mutating func takeForWaiter(_ waiter: Waiter) -> UInt32? {
+        guard !hasRoomForWaiters else { return nil }
+        guard let server = waiter.server, isServing(server) else {
+            return if case .server(let server) = takeAny(TriedServers(), isFarFirst: false) { server } else { nil }
+        }
+        let index = Int(server) - firstServer
+        guard slots[index].queued == 0, hasRoom(index) else { return nil }
+        occupy(index)
+        return server
     }
 
     /// Removes a session from the queue. Returns false when it is not queued.
-    mutating func removeWaiter(thread: Int, session: UInt64) -> Bool { waiters.remove(thread: thread, session: session) }
+    mutating func removeWaiter(thread: Int, session: UInt64) -> Bool {
+        guard let waiter = waiters.remove(thread: thread, session: session) else { return false }
+        forget(waiter)
+        return true
+    }
+
+    /// Removes and returns the queued session at an index from `waiters.first`.
+    private mutating func removeWaiter(at place: Int) -> Waiter {
+        let waiter = waiters.remove(at: place)
+        forget(waiter)
+        return waiter
+    }
+
+    private mutating func forget(_ waiter: Waiter) {
+        if let server = waiter.server { slots[Int(server) - firstServer].queued -= 1 }
+    }
 
     /// Returns a place at `server`.
     ///
+    /// - Parameter load: the number of the backend's sessions, without those that have ended.
     /// - Returns: the queued session that gets the place.
-    mutating func releasePlace(_ server: UInt32) -> Grant? {
+    mutating func releasePlace(_ server: UInt32, load: Int) -> Grant? {
+        setLoad(load)
         let index = Int(server) - firstServer
         slots[index].sessions -= 1
-        if isServing(index), slots[index].hasRoom, let waiter = takeWaiter(for: server) {
+        updateRoom(index)
+        if isServing(index), hasRoom(index), let waiter = takeWaiter(for: server) {
             slots[index].sessions += 1
+            updateRoom(index)
             return Grant(waiter: waiter, server: server)
         }
         sessionsChanged(index)
@@ -259,13 +324,13 @@ extension BackendBalancer {
     }
 
     /// Gives free places to queued sessions, those of the server at `index` first.
-    private mutating func serveWaiters(preferring index: Int) -> [Grant] {
+    private mutating func serveWaiters(preferring index: Int?) -> [Grant] {
         var grants: [Grant] = []
-        while waiters.count > 0, !tiers.isEmpty {
-            let hasRoom = !tiers[0][isFar: false].ready.isEmpty || !tiers[0][isFar: true].ready.isEmpty
-            guard let place = waiters.first(where: { onlyServer(of: $0).map { slots[$0].hasRoom } ?? hasRoom }) else { break }
-            let waiter = waiters.remove(at: place)
-            let preferred = onlyServer(of: waiter) ?? (isServing(index) && slots[index].isReady ? index : nil)
+        hasRoomForWaiters = false
+        while waiters.count > 0, !tiers.isEmpty, tiers[0].hasReady(isFar: false) || tiers[0].hasReady(isFar: true) {
+            guard let place = waiters.first(where: { onlyServer(of: $0).map { hasRoom($0) } ?? true }) else { break }
+            let waiter = removeWaiter(at: place)
+            let preferred = onlyServer(of: waiter) ?? index.flatMap { isServing($0) && slots[$0].isReady ? $0 : nil }
             guard let next = preferred ?? pick(TriedServers(), isFar: false) ?? pick(TriedServers(), isFar: true) else { break }
             occupy(next)
             grants.append(Grant(waiter: waiter, server: UInt32(firstServer + next)))
@@ -280,39 +345,61 @@ extension BackendBalancer {
     private mutating func takeWaiter(for server: UInt32) -> Waiter? {
         let index = Int(server) - firstServer
         guard waiters.count > 0, let place = waiters.first(where: { onlyServer(of: $0).map { $0 == index } ?? true }) else { return nil }
-        return waiters.remove(at: place)
+        return removeWaiter(at: place)
     }
 
     private mutating func takeAny(_ tried: TriedServers, isFarFirst: Bool) -> Choice {
         guard !tiers.isEmpty, tiers[0].count > 0 else { return .none }
-        guard let index = pick(tried, isFar: isFarFirst) ?? pick(tried, isFar: !isFarFirst) else {
-            return tiers[0].count > servingCount(tried) ? .full(nil) : .allTried
+        let backup = backupsShare ? nil : tiers[0].rank.soleBackup
+        let queued = if let backup { slots[backup].queued } else { waiters.freeCount }
+        if !tried.isEmpty || queued == 0 && !hasRoomForWaiters, let index = pick(tried, isFar: isFarFirst) ?? pick(tried, isFar: !isFarFirst) {
+            occupy(index)
+            return .server(UInt32(firstServer + index))
         }
-        occupy(index)
-        return .server(UInt32(firstServer + index))
+        guard tiers[0].count > servingCount(tried) else { return .allTried }
+        return backup.map { fullChoice($0) } ?? .full(nil)
+    }
+
+    /// The choice of a session that can use only the server at `index` and has to wait.
+    private func fullChoice(_ index: Int) -> Choice {
+        slots[index].isQueueFull ? .refused(UInt32(firstServer + index)) : .full(UInt32(firstServer + index))
     }
 
     /// The next near or far server that has room and is not in `tried`.
     private mutating func pick(_ tried: TriedServers, isFar: Bool) -> Int? {
         guard !tiers.isEmpty else { return nil }
-        if algorithm == .leastConnections {
-            guard let first = tiers[0].leastLoaded(isFar: isFar) else { return nil }
-            return tried.contains(UInt32(firstServer + first)) ? leastLoaded(tried, isFar: isFar) : first
+        switch algorithm {
+        case .leastConnections, .first:
+            guard let first = tiers[0].first(isFar: isFar) else { return nil }
+            return tried.contains(UInt32(firstServer + first)) ? firstInOrder(tried, isFar: isFar) : first
+        case .roundRobin, .source: if tried.isEmpty { return tiers[0].takeTurn(isFar: isFar, &servers) }
+        case .staticRoundRobin: if tried.isEmpty { return takeMapTurn(isFar: isFar) }
+        case .random(let draws): if tried.isEmpty { return draw(draws, isFar: isFar) }
         }
-        if tried.isEmpty { return tiers[0].takeTurn(isFar: isFar, &servers) }
-        return tiers[0][isFar: isFar].ready.isEmpty ? nil : other(tried, isFar: isFar)
+        return tiers[0].hasReady(isFar: isFar) ? other(tried, isFar: isFar) : nil
     }
 
-    private mutating func leastLoaded(_ tried: TriedServers, isFar: Bool) -> Int? {
+    /// The first server of the order that is not in `tried`.
+    private mutating func firstInOrder(_ tried: TriedServers, isFar: Bool) -> Int? {
         var passed: [IndexedHeap.Entry] = []
-        defer { for entry in passed { tiers[0][isFar: isFar].loads.insert(entry, &servers.places) } }
-        while let first = tiers[0][isFar: isFar].loads.first {
+        defer { for entry in passed { tiers[0][isFar: isFar].order.insert(entry, &servers.places) } }
+        while let first = tiers[0][isFar: isFar].order.first {
             let index = first.number
             guard tried.contains(UInt32(firstServer + index)) else { return index }
-            tiers[0][isFar: isFar].loads.remove(index, &servers.places)
+            tiers[0][isFar: isFar].order.remove(index, &servers.places)
             passed.append(first)
         }
         return nil
+    }
+
+    /// `random`: the least loaded of several servers, each drawn in proportion to its weight. Of two equal servers, the later draw wins, as in HAProxy.
+    private mutating func draw(_ draws: Int, isFar: Bool) -> Int? {
+        guard var best = tiers[0].draw(isFar: isFar, &random) else { return nil }
+        for _ in 1..<max(1, draws) {
+            guard let next = tiers[0].draw(isFar: isFar, &random), next != best else { continue }
+            if slots[next].sessions * servers.weights[best] <= slots[best].sessions * servers.weights[next] { best = next }
+        }
+        return best
     }
 
     /// The next server for a session that has left another one. These sessions rotate separately from new sessions: otherwise, with two servers and one of them
@@ -333,7 +420,7 @@ extension BackendBalancer {
     }
 }
 
-// MARK: - The map of `balance source`
+// MARK: - Maps
 
 extension BackendBalancer {
     private mutating func takeMapped(_ tried: TriedServers, _ client: UInt64) -> Choice {
@@ -342,14 +429,34 @@ extension BackendBalancer {
         let preferred = Int(map[Int(client % UInt64(map.count))])
         let server = UInt32(firstServer + preferred)
         if !tried.contains(server) {
-            guard slots[preferred].hasRoom else { return .full(server) }
+            guard hasRoom(preferred), slots[preferred].queued == 0, !hasRoomForWaiters else { return fullChoice(preferred) }
             occupy(preferred)
             return .server(server)
         }
         let next = Int(map[Int((client &+ 1) % UInt64(map.count))])
-        guard slots[next].hasRoom, !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
+        guard hasRoom(next), !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
         occupy(next)
         return .server(UInt32(firstServer + next))
+    }
+
+    /// `static-rr`: the server at the next place of the map whose server has room.
+    private mutating func takeMapTurn(isFar: Bool) -> Int? {
+        guard tiers[0].hasReady(isFar: isFar) else { return nil }
+        if tiers[0][isFar: isFar].takeMapStaleness() {
+            let weights = slots.indices.map { isServing($0) && slots[$0].isFar == isFar ? servers.weights[$0] : 0 }
+            tiers[0][isFar: isFar].map = SourceMap.places(weights: weights, unit: mapUnit)
+        }
+        let (count, turn) = (tiers[0].mapCount(isFar: isFar), isFar ? mapTurns.far : mapTurns.near)
+        let start = turn < count ? turn : 0
+        for step in 0..<count {
+            let place = (start + step) % count
+            let index = tiers[0].mapped(place, isFar: isFar)
+            guard slots[index].isReady else { continue }
+            // As in HAProxy, the place after the last one is kept: the map may be longer when the next session comes.
+            if isFar { mapTurns.far = place + 1 } else { mapTurns.near = place + 1 }
+            return index
+        }
+        return nil
     }
 
     /// The weights of the serving servers, scaled so that far servers get the share of `spill-over`.

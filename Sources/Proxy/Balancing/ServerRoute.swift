@@ -39,5 +39,8 @@ extension ServerRoute {
     /// The weight in sixteenths of HAProxy's unit, as `WeightedTurns` uses it.
     var turnWeight: Int { min(WeightedTurns.weightMax, (weight * share + Self.quarters - 1) / Self.quarters) }
 
+    /// The `turnWeight` of a server with the configured `weight`.
+    static func turnWeight(ofConfigured weight: Int) -> Int { min(WeightedTurns.weightMax, weight * SlowStart.fullShare) }
+
     private static let quarters = 4
 }

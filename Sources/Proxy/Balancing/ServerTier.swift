@@ -3,24 +3,29 @@ import Wire
 /// A server's order of preference. The servers of the lowest rank take the sessions.
 ///
 /// Preferred servers rank first, then skipped ones, then a single backup, near ones before far ones. Among preferred and among skipped servers, a lower
-/// priority ranks first.
+/// priority ranks first. With `option allbackups` it also does among backups, which then share a rank.
 struct TierRank: Comparable, Sendable {
     private enum Kind: Int, Sendable {
         case preferred, skipped, backup, skippedBackup
     }
 
+    private static let farOffset = Int(UInt16.max)
+
     private let kind: Kind
     private let number: Int
 
-    /// The rank of the server at `index` of its backend. Every backup has a different rank.
-    init(_ route: ServerRoute, isBackup: Bool, isFar: Bool, index: Int) {
+    /// The rank of the server at `index` of its backend. Every backup has a different rank, unless backups share the sessions (`option allbackups`).
+    init(_ route: ServerRoute, isBackup: Bool, isFar: Bool, index: Int, backupsShare: Bool) {
         guard isBackup else {
             (kind, number) = (route.isSkipped ? .skipped : .preferred, route.priority)
             return
         }
         kind = route.isSkipped ? .skippedBackup : .backup
-        number = isFar ? Int(UInt16.max) + index : index
+        number = backupsShare ? route.priority : isFar ? Self.farOffset + index : index
     }
+
+    /// The only server of this rank, where backups do not share the sessions; `nil` for a rank of other servers.
+    var soleBackup: Int? { kind == .backup || kind == .skippedBackup ? number % Self.farOffset : nil }
 
     /// True for servers that are used only when there are no better ones.
     var isSkipped: Bool { kind == .skipped || kind == .skippedBackup }
@@ -40,17 +45,27 @@ struct ServerTier: Sendable {
 
     init(rank: TierRank) { self.rank = rank }
 
-    /// The near or the far servers.
+    /// The near or the far servers. Only mutating functions reach them in place: reading a property copies the tier.
     subscript(isFar isFar: Bool) -> ServerGroup {
         _read { if isFar { yield far } else { yield near } }
         _modify { if isFar { yield &far } else { yield &near } }
     }
 
-    /// The server whose turn it is, among those with room. Like `leastLoaded`, this changes the group in place, without a copy.
+    /// The server whose turn it is, among those with room. Like the functions below, this accesses the group in place, without a copy.
     mutating func takeTurn(isFar: Bool, _ servers: inout WeightedTurns.Servers) -> Int? { isFar ? far.takeTurn(&servers) : near.takeTurn(&servers) }
 
-    /// The server with the lowest load, among those with room.
-    mutating func leastLoaded(isFar: Bool) -> Int? { isFar ? far.loads.readFirst()?.number : near.loads.readFirst()?.number }
+    /// The first server of `order`.
+    mutating func first(isFar: Bool) -> Int? { isFar ? far.order.readFirst()?.number : near.order.readFirst()?.number }
+
+    /// A server with room, drawn in proportion to its weight.
+    mutating func draw(isFar: Bool, _ random: inout SeededGenerator) -> Int? { isFar ? far.draw(&random) : near.draw(&random) }
+
+    /// Whether any server has room.
+    mutating func hasReady(isFar: Bool) -> Bool { isFar ? !far.ready.isEmpty : !near.ready.isEmpty }
+
+    /// The number of places in the map of `static-rr`, and the server at one of them.
+    mutating func mapCount(isFar: Bool) -> Int { isFar ? far.map.count : near.map.count }
+    mutating func mapped(_ place: Int, isFar: Bool) -> Int { isFar ? Int(far.map[place]) : Int(near.map[place]) }
 
     /// The number of servers.
     var count: Int { near.count + far.count }
@@ -84,13 +99,40 @@ struct ServerGroup: Sendable {
     var ready: [Int32] = []
     /// The order of turns.
     var turns = WeightedTurns()
-    /// Servers with room, by load; for `leastconn`.
-    var loads = IndexedHeap()
+    /// Servers with room: by load for `leastconn`, by identifier for `first`.
+    var order = IndexedHeap()
+    /// The weights of the servers in `ready`, in the same order; for `random`.
+    var draws = WeightedDraw()
+    /// `static-rr`: the server at each place of the map, with or without room. It is rebuilt when the first session needs it after a change.
+    var map: [UInt16] = []
+    var isMapStale = true
 
     /// The largest share of a server, in sixteenths.
     var largestShare: Int { shares.lastIndex { $0 > 0 } ?? 0 }
 
     mutating func takeTurn(_ servers: inout WeightedTurns.Servers) -> Int? { ready.isEmpty ? nil : turns.next(&servers) }
+
+    /// Appends a server to `ready`. Returns its place there.
+    mutating func appendReady(_ server: Int) -> Int32 {
+        ready.append(Int32(truncatingIfNeeded: server))
+        return Int32(truncatingIfNeeded: ready.count - 1)
+    }
+
+    /// Removes the server at a place of `ready`. Returns the server that has moved to this place, if any.
+    mutating func removeReady(at place: Int) -> Int? {
+        let last = ready.removeLast()
+        guard place < ready.count else { return nil }
+        ready[place] = last
+        return Int(last)
+    }
+
+    /// Whether the map must be rebuilt. The caller then rebuilds it.
+    mutating func takeMapStaleness() -> Bool {
+        defer { isMapStale = false }
+        return isMapStale
+    }
+
+    mutating func draw(_ random: inout SeededGenerator) -> Int? { draws.draw(&random).map { Int(ready[$0]) } }
 
     mutating func add(share: Int) {
         count += 1

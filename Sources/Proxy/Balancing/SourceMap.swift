@@ -1,8 +1,10 @@
 import Wire
 
-/// `balance source`: HAProxy's static map, so that tsukada and HAProxy send a client to the same server.
+/// The static map of `balance source` and `static-rr`: HAProxy's, so that tsukada and HAProxy send a client to the same server, and use servers in the same
+/// order.
 ///
-/// The map has a place for each unit of weight. A client's place is the client's number modulo the number of places. The map is the same on every node.
+/// The map has a place for each unit of weight. With `source` a client's place is the client's number modulo the number of places; with `static-rr` sessions take
+/// the places in turn. The map is the same on every node.
 /// - SeeAlso: HAProxy, `get_server_sh` in backend.c and `recalc_server_map` in lb_map.c.
 enum SourceMap {
     /// A client's number: the XOR of its address's 32-bit words.
@@ -18,10 +20,14 @@ enum SourceMap {
 
     /// The map for servers with these weights, as indexes into `weights`; empty when all are 0.
     ///
+    /// A longer map for a smaller `unit` only repeats the shorter one, but a turn of `static-rr` can be at any place of it.
+    ///
     /// At each place every server earns its weight. The first server with the most whole shares gets the place and pays the sum of all weights. Only servers
     /// that earn another whole share at a place move in the heap, so the map costs O(places log servers).
-    static func places(weights: [Int]) -> [UInt16] {
-        let shares = reduced(weights)
+    ///
+    /// - Parameter unit: the weight of a place, if all weights are multiples of it; 0 for the largest such weight.
+    static func places(weights: [Int], unit: Int = 0) -> [UInt16] {
+        let shares = reduced(weights, unit: unit)
         let total = shares.reduce(0, +)
         guard total > 0 else { return [] }
         var heap = IndexedHeap()
@@ -62,15 +68,17 @@ enum SourceMap {
     }
 
     /// Reduces weights to the smallest integers of the same ratio, with a sum of at most `placesMax`. A weight above 0 stays above 0.
-    static func reduced(_ weights: [Int]) -> [Int] {
-        let positive = weights.filter { $0 > 0 }
-        guard let first = positive.first else { return [] }
-        let divisor = positive.dropFirst().reduce(first, greatestCommonDivisor)
+    static func reduced(_ weights: [Int], unit: Int) -> [Int] {
+        let divisor = greatestUnit(of: weights, unit)
+        guard divisor > 0 else { return [] }
         let shares = weights.map { max(0, $0) / divisor }
         let total = shares.reduce(0, +)
         guard total > placesMax else { return shares }
         return shares.map { $0 == 0 ? 0 : max(1, $0 * (placesMax / 2) / total) }
     }
+
+    /// The largest number of which `unit` and all weights are multiples, 0 if all are 0.
+    static func greatestUnit(of weights: [Int], _ unit: Int = 0) -> Int { weights.reduce(unit) { greatestCommonDivisor($0, max(0, $1)) } }
 
     private static func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
         var (left, right) = (left, right)

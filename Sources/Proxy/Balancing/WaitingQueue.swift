@@ -12,6 +12,8 @@ struct Waiter: Equatable, Sendable {
 struct WaitingQueue: Sendable {
     private var waiters: [Waiter] = []
     private var head = 0
+    /// The number of queued sessions that can use any server.
+    private(set) var freeCount = 0
 
     /// Creates an empty queue.
     init() {}
@@ -20,21 +22,23 @@ struct WaitingQueue: Sendable {
     var count: Int { waiters.count - head }
 
     /// Appends a session.
-    mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
+    mutating func append(_ waiter: Waiter) {
+        waiters.append(waiter)
+        if waiter.server == nil { freeCount += 1 }
+    }
 
     /// The index of the first session that satisfies `predicate`.
     func first(where predicate: (Waiter) -> Bool) -> Int? { waiters[head...].firstIndex(where: predicate) }
 
-    /// Removes `session` of `thread`. Returns false when it is not queued.
-    mutating func remove(thread: Int, session: UInt64) -> Bool {
-        guard let index = first(where: { $0.thread == thread && $0.session == session }) else { return false }
-        _ = remove(at: index)
-        return true
+    /// Removes and returns `session` of `thread`; `nil` when it is not queued.
+    mutating func remove(thread: Int, session: UInt64) -> Waiter? {
+        first { $0.thread == thread && $0.session == session }.map { remove(at: $0) }
     }
 
     /// Removes and returns the session at an index from `first`.
     mutating func remove(at index: Int) -> Waiter {
         let waiter = waiters[index]
+        if waiter.server == nil { freeCount -= 1 }
         if index == head { head += 1 } else { waiters.remove(at: index) }
         if head > 64, head * 2 > waiters.count {
             waiters.removeFirst(head)

@@ -21,11 +21,19 @@ extension ForwardingThread {
         return state.takePlace(of: backend, sessions[extrasOf: session].tried, client: client)
     }
 
-    /// True when the session may leave its server for another one. A session that cannot remember more tried servers pauses first, or it would cycle through
-    /// them.
+    /// True when the session may leave its server for another one at its next failure. A session that cannot remember more tried servers pauses first, or it
+    /// would cycle through them.
     func mayRedispatch(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        let rules = state.backendRules[Int(session.pointee.backend)]
-        return rules.pointee.redispatches && rules.pointee.retriesMax > 0 && !sessions[extrasOf: session].tried.isFull
+        let (rules, failures) = (state.backendRules[Int(session.pointee.backend)], Int32(session.pointee.retries) + 1)
+        // Where every failure moves the session, `retries` does not limit how many servers it tries for the first time.
+        let isWithinRetries = rules.pointee.redispatchInterval == 1 ? rules.pointee.retriesMax > 0 : failures <= rules.pointee.retriesMax
+        return isWithinRetries && leavesServer(session, after: failures) && !sessions[extrasOf: session].tried.isFull
+    }
+
+    /// True when the session leaves its server after its `failures`-th failed connect (`option redispatch`).
+    func leavesServer(_ session: UnsafeMutablePointer<Session>, after failures: Int32) -> Bool {
+        let interval = state.backendRules[Int(session.pointee.backend)].pointee.redispatchInterval
+        return interval > 0 && failures % interval == 0
     }
 
     /// True when another server is a better choice than waiting: usable, not skipped, and not tried by this session.

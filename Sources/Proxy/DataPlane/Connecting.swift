@@ -17,6 +17,7 @@ extension ForwardingThread {
             assign(server, to: session)
             startConnect(index, session)
         case .full(let only): queue(index, session, for: only)
+        case .refused(let server): refuse(index, session, by: server)
         case .allTried: wait(index, session)
         case .none: endUnserved(index, session, Termination("S", "C"), .noneUsable)
         }
@@ -24,14 +25,18 @@ extension ForwardingThread {
 
     /// Assigns `server`, at which the session now holds a place.
     func assign(_ server: UInt32, to session: UnsafeMutablePointer<Session>) {
-        if session.pointee.serverIndex != server {
-            if session.pointee.serverIndex != Session.noServer { session.pointee.isRedispatched = true }
-            counters.servers[Int(server)].pointee.chosen.add()
-        }
-        session.pointee.serverIndex = server
+        select(server, for: session)
         session.pointee.holdsPlace = true
         if session.pointee.assignedAt < 0 { session.pointee.assignedAt = now }
         state.serverCells[Int(server)].pointee.sessions.updateMaximum()
+    }
+
+    /// Records that `server` has been chosen for the session.
+    func select(_ server: UInt32, for session: UnsafeMutablePointer<Session>) {
+        guard session.pointee.serverIndex != server else { return }
+        if session.pointee.serverIndex != Session.noServer { session.pointee.isRedispatched = true }
+        counters.servers[Int(server)].pointee.chosen.add()
+        session.pointee.serverIndex = server
     }
 
     mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
@@ -175,17 +180,22 @@ extension ForwardingThread {
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
 
-    /// Tries again after the pause, with all servers as candidates. Without redispatch the session keeps its server.
+    /// Tries again after the pause, with all servers as candidates, or with the same server (`keepsServer`).
     private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         sessions[extrasOf: session].tried = TriedServers()
         if session.pointee.holdsPlace {
-            guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else {
+            if keepsServer(session) {
                 session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
                 return startConnect(index, session)
             }
             releasePlace(session)
         }
         connect(index, session)
+    }
+
+    /// True when a session that pauses after a failed connect tries the same server again.
+    private func keepsServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        session.pointee.holdsPlace && !leavesServer(session, after: Int32(session.pointee.retries))
     }
 
     /// Gives up the session's place at its server. The session that has waited longest for a place gets it.
@@ -206,15 +216,14 @@ extension ForwardingThread {
         switch session.pointee.state {
         case .inspecting where now >= session.pointee.stateDeadline: readHeader(index, session, isOverdue: true)
         case .queued where now >= session.pointee.stateDeadline:
-            endUnserved(index, session, Termination("s", "Q"), .allFull)
+            queueTimedOut(index, session)
         case .connecting where now >= session.pointee.stateDeadline:
             connectFailed(index, session, code: ETIMEDOUT)
         case .connecting where hasOther(session): redispatchFromSilent(index, session)
         case .greeting: greetingTimedOut(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
             // A session that keeps its server keeps its time of assignment as well.
-            let keepsServer = session.pointee.holdsPlace && !state.backendRules[Int(session.pointee.backend)].pointee.redispatches
-            if !keepsServer { session.pointee.assignedAt = -1 }
+            if !keepsServer(session) { session.pointee.assignedAt = -1 }
             connectAgain(index, session)
         default:
             if session.pointee.stateDeadline != .max { wheel.arm(index, deadline: session.pointee.stateDeadline) }

@@ -25,7 +25,8 @@ struct FrontendRules: BitwiseCopyable, Sendable {
 /// A backend's settings as the session path reads them. Times in milliseconds, -1 for none.
 struct BackendRules: BitwiseCopyable, Sendable {
     var balance: BalanceAlgorithm
-    var redispatches: Bool
+    /// The number of failed connects after which a session leaves a server: 1 for each of them, 0 for none.
+    var redispatchInterval: Int32
     var keepAlive: KeepAlive
     var retriesMax: Int32
     var connectTimeout: Int64
@@ -40,9 +41,9 @@ struct BackendRules: BitwiseCopyable, Sendable {
 
     init(_ backend: Backend) {
         balance = backend.balance
-        redispatches = backend.redispatch == .on
+        redispatchInterval = Int32(clamping: backend.redispatchInterval)
         keepAlive = backend.keepAlive
-        retriesMax = Int32(clamping: backend.retriesMax)
+        retriesMax = backend.retriesConnects ? Int32(clamping: backend.retriesMax) : 0
         connectTimeout = backend.connectTimeout?.wholeMilliseconds ?? -1
         queueTimeout = (backend.queueTimeout ?? backend.connectTimeout)?.wholeMilliseconds ?? -1
         serverTimeout = backend.serverTimeout?.wholeMilliseconds ?? -1

@@ -54,10 +54,10 @@ package final class ForwardingState: Sendable {
     /// By thread: the addresses of its backends' counters.
     let backendCounters: FrozenTable<ElementAddresses<ServerCounters>>
 
-    /// Creates the state of `threads` threads without sessions.
+    /// Creates the state of `threads` threads without sessions. `seed` determines the draws of `balance random`.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, threads: Int, destinations: [LogDestination],
-        frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax
+        frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax, seed: UInt64 = 0
     ) throws(SystemError) {
         precondition((1...Self.threadsMax).contains(threads), "\(threads) threads, at most \(Self.threadsMax)")
         precondition(backends.count <= Int(Session.noBackend), "\(backends.count) backends, at most \(Session.noBackend)")
@@ -78,9 +78,11 @@ package final class ForwardingState: Sendable {
         let servers = first
         self.firstServers = firstServers
         let now = MonotonicClock.now().nanoseconds / 1_000_000
+        let fullConnections = Backend.fullConnections(of: backends, frontends: frontends, sessionsMax: sessionsMax)
         backendCells = SharedCells(count: backends.count, areApart: true) {
             BackendCell(
-                balancer: BackendBalancer(backends[$0], routes: routes[$0], firstServer: firstServers[$0]),
+                balancer: BackendBalancer(
+                    backends[$0], routes: routes[$0], firstServer: firstServers[$0], fullConnections: fullConnections[$0], seed: seed &+ UInt64($0)),
                 retryBudget: RetryBudget(percent: backends[$0].retryBudgetPercent, now: now),
                 hedgeBudget: RetryBudget(percent: Backend.hedgePercentMax, freeMax: 0, now: now))
         }

@@ -134,8 +134,11 @@ extension ForwardingThread {
         line.append("/")
         if session.pointee.isRedispatched { line.append("+") }
         line.append(Int64(session.pointee.retries))
-        line.append(" 0/")
-        line.append(Int64(session.pointee.queuePosition))
+        line.append(" ")
+        let position = Int64(session.pointee.queuePosition)
+        line.append(session.pointee.isQueuedAtServer ? position : 0)
+        line.append("/")
+        line.append(session.pointee.isQueuedAtServer ? 0 : position)
     }
 
     /// `127.0.0.1:38674`, or `unix:1`.

@@ -86,6 +86,8 @@ struct Session: BitwiseCopyable {
     var isSwapped: Bool
     /// The session has written its entry in the table of `SessionExtras`.
     var hasExtras: Bool
+    /// True when the queue that the session entered last is that of its server, and not its backend's.
+    var isQueuedAtServer: Bool
     var nextReady: UInt32
     var client: Side
     var server: Side
@@ -100,7 +102,7 @@ struct Session: BitwiseCopyable {
     var frontend: UInt16
     /// Index into the backends; `noBackend` until one is chosen. The backend counts the session until it ends.
     var backend: UInt16
-    /// Index into the flat table of all servers; `noServer` for none.
+    /// Index into the flat table of all servers: the session's server, or the only server for which it waits; `noServer` for none.
     var serverIndex: UInt32
     /// The listener's index in its thread.
     var listener: UInt32
@@ -125,10 +127,12 @@ struct Session: BitwiseCopyable {
     var acceptedWall: Int64
     /// The client's address: the connection's peer, or the source address in the load balancer's header.
     var clientAddress: KernelAddress
-    /// The session's position in the backend's queue when it entered it, from 1; 0 if it never did.
+    /// The session's position in the queue when it entered it, from 1; 0 if it never did.
     var queuePosition: UInt32
 
     var hasBackend: Bool { backend != Self.noBackend }
+    /// The server in whose queue the session is; `nil` for its backend's queue. Only in state `queued`.
+    var queueServer: UInt32? { isQueuedAtServer ? serverIndex : nil }
     /// True when the client has sent its own bytes, not only a PROXY header, or has ended its stream.
     var hasClientInput: Bool { client.flags.contains(.readable) || header == .none && up.flags.contains(.held) }
     /// True when a direction is a stream. The session then moves its bytes in turns of the ready list.

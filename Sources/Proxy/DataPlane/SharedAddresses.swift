@@ -89,16 +89,20 @@ struct SharedAddresses: ~Copyable, Sendable {
 extension SharedAddresses {
     /// Chooses a server of `backend` for a session and takes a place at it.
     func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
-        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
+        let load = backendCells[backend].pointee.sessions.value
+        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client, load: load) }
         if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.tryEnter(limit: 0) }
         return choice
     }
 
     /// Queues a session at `backend`. If a place has become free in the meantime, takes it and returns its server instead.
     func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
-        let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
-        if let server { _ = serverCells[Int(server)].pointee.sessions.tryEnter(limit: 0) }
-        return server
+        let load = backendCells[backend].pointee.sessions.value
+        let grants = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter, load: load) }
+        for grant in grants where grant.waiter != waiter { send(grant) }
+        guard let own = grants.first(where: { $0.waiter == waiter }) else { return nil }
+        count(own)
+        return own.server
     }
 
     /// Subtracts a session from its server's gauge. Its place stays taken until `freePlace`.
@@ -106,15 +110,38 @@ extension SharedAddresses {
 
     /// Frees a place, or hands it to the session that has waited longest for one.
     func freePlace(of server: UInt32) {
-        let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.releasePlace(server) }
-        if let grant { send(grant) }
+        let backend = backendCells[serverRules[Int(server)].pointee.backend]
+        let load = backend.pointee.sessions.value
+        if let grant = backend.pointee.balancer.withLock({ $0.releasePlace(server, load: load) }) { send(grant) }
     }
 
     /// Counts a queued session at the server that has granted it a place, and notifies the session's thread.
     func send(_ grant: Grant) {
-        backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
-        _ = serverCells[Int(grant.server)].pointee.sessions.tryEnter(limit: 0)
+        count(grant)
         mailboxes[grant.waiter.thread].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
+    }
+
+    /// Counts a queued session at the server that has granted it a place instead of in the queue.
+    private func count(_ grant: Grant) {
+        leaveQueue(of: serverRules[Int(grant.server)].pointee.backend, for: grant.waiter.server)
+        _ = serverCells[Int(grant.server)].pointee.sessions.tryEnter(limit: 0)
+    }
+
+    /// Counts a session in the queue of `backend`, or of the only server that it can use. Returns its position, from 1.
+    func enterQueue(of backend: Int, for only: UInt32?) -> Int {
+        guard let only else { return Self.enter(backendCells[backend].pointee.waiting) }
+        return Self.enter(serverCells[Int(only)].pointee.waiting)
+    }
+
+    private static func enter(_ queue: borrowing Gauge) -> Int {
+        _ = queue.tryEnter(limit: 0)
+        queue.updateMaximum()
+        return queue.value
+    }
+
+    /// Subtracts a session from its queue.
+    func leaveQueue(of backend: Int, for only: UInt32?) {
+        if let only { serverCells[Int(only)].pointee.waiting.leave() } else { backendCells[backend].pointee.waiting.leave() }
     }
 
     /// Counts a reason to leave a server. Wakes the control thread unless a report on that server is already waiting for it.

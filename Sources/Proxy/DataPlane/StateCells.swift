@@ -10,6 +10,8 @@ package struct ServerCell: ~Copyable, Sendable {
     let address: Mutex<RawSocketAddress?>
     /// Sessions that are connected, or have been granted a place.
     package let sessions = Gauge()
+    /// Queued sessions that can use only this server.
+    package let waiting = Gauge()
     /// The `RetryReasons` of sessions since the control thread last took them. The control thread then checks the server immediately.
     package let retryReasons = Atomic<UInt32>(0)
     /// Failed connects since the last successful one, and their highest number since the control thread last read it.
@@ -26,7 +28,7 @@ package struct ServerCell: ~Copyable, Sendable {
 package struct BackendCell: ~Copyable, Sendable {
     /// Sessions, including queued ones.
     package let sessions = Gauge()
-    /// Sessions in the queue, for statistics and log lines.
+    /// Queued sessions that can use any server, for statistics and log lines.
     package let waiting = Gauge()
     /// Chooses the servers. The lock is held for one decision; a session normally takes it twice, a change of a server once.
     let balancer: Mutex<BackendBalancer>

@@ -1,9 +1,10 @@
 extension ServerRegistry {
-    /// The usable servers for a backend's sessions: all active ones; without them, one backup, preferably a near one.
+    /// The usable servers for a backend's sessions: all active ones; without them all backups (`option allbackups`), or one, preferably a near one.
     package func servingServers(ofBackend backend: Int) -> [ServerReference] {
         let usable = backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) }.filter { status(of: $0).isUsable }
         let active = usable.filter { !configuration(of: $0).isBackup }
         guard active.isEmpty else { return active }
+        guard !backends[backend].usesAllBackups else { return usable }
         return (usable.first { !configuration(of: $0).isFar } ?? usable.first).map { [$0] } ?? []
     }
 }

@@ -44,9 +44,10 @@ extension ServerRegistry {
         return effects
     }
 
-    /// The sixteenths of its weight in effect for a server. `balance source` uses full weights: otherwise clients would change their server with each step.
+    /// The sixteenths of its weight in effect for a server. As in HAProxy, static algorithms use full weights: otherwise clients of `balance source` would change
+    /// their server with each step.
     package func share(of server: ServerReference) -> Int {
-        backends[server.backend].balance == .source ? SlowStart.fullShare : status(of: server).warming?.share ?? SlowStart.fullShare
+        backends[server.backend].balance.isStatic ? SlowStart.fullShare : status(of: server).warming?.share ?? SlowStart.fullShare
     }
 
     /// The most sessions at a time for a server: its limit, or a part of it during a configured `slowstart`; 0 for no limit.

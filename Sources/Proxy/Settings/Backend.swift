@@ -1,20 +1,36 @@
 /// `balance`: how a backend chooses a server.
-package enum BalanceAlgorithm: BitwiseCopyable, Sendable {
+package enum BalanceAlgorithm: BitwiseCopyable, Equatable, Sendable {
+    /// The number of draws of `balance random` without a number.
+    package static let drawsDefault = 2
+
     /// In turn, in proportion to the weights.
     case roundRobin
+    /// In turn, in proportion to weights that cannot change.
+    case staticRoundRobin
     /// The server with the fewest sessions for its weight.
     case leastConnections
     /// By the client's address.
     case source
+    /// The server with the lowest `id` that has room.
+    case first
+    /// The server with the fewest sessions for its weight, among the servers of some random draws.
+    case random(draws: Int)
 
-    /// HAProxy's keyword, as in `show stat`.
-    package var keyword: String {
+    /// HAProxy's word in `show stat`, which has none for `random`.
+    package var statisticsWord: String {
         switch self {
         case .roundRobin: "roundrobin"
+        case .staticRoundRobin: "static-rr"
         case .leastConnections: "leastconn"
         case .source: "source"
+        case .first: "first"
+        case .random: "unknown"
         }
     }
+
+    /// True for algorithms with a map of the servers, which is made for the configured weights: operators cannot change them, and a server that comes back has its
+    /// full weight at once.
+    package var isStatic: Bool { self == .source || self == .staticRoundRobin }
 }
 
 /// Whether a session may move to another server after a failed connect: `option redispatch`.
@@ -23,6 +39,9 @@ package enum Redispatch: Equatable, Sendable {
     case on
     /// `no option redispatch`: the same server only.
     case off
+    /// `option redispatch N`: after every N-th failed connect; if N is negative, N connects before the last one; never if it is 0. As in HAProxy, N matters only
+    /// where a client has a certain server (`balance source`); otherwise the session moves immediately.
+    case every(Int)
 }
 
 /// The state file that a backend's servers are restored from at the start.
@@ -57,8 +76,12 @@ package struct Backend: Equatable, Sendable {
     package var logsHealthChecks = false
     /// `retries`: connects after the first one.
     package var retriesMax = 3
+    /// `retry-on`: whether failed connects are retried at all.
+    package var retriesConnects = true
     /// `option redispatch`.
     package var redispatch = Redispatch.on
+    /// `option allbackups`: whether all usable backups share the sessions when no other server is usable; otherwise the first one takes them.
+    package var usesAllBackups = false
     /// `timeout connect`; `nil` for no limit.
     package var connectTimeout: Duration?
     /// `timeout server`: the idle time of the server's side; `nil` for no limit.
@@ -87,7 +110,7 @@ package struct Backend: Equatable, Sendable {
     package var closesSessionsOfUnreachable = false
     /// `spill-over`: the percentage of sessions for servers in other zones while the node's zone has a usable server.
     package var spillOver = 0
-    /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
+    /// `fullconn`, shown as `slim`: the sessions at which servers with `minconn` reach their `maxconn`; `nil` for a tenth of the frontends' `maxconn`.
     package var fullConnections: Int?
     /// `load-server-state-from-file`.
     package var stateSource = StateSource.none
@@ -99,6 +122,26 @@ package struct Backend: Equatable, Sendable {
     package var isDisabled = false
     /// The targets of lines about states and checks.
     package var log = LogSettings()
+
+    /// The `fullconn` of each of `backends`. As in HAProxy, the default is a tenth (rounded up) of the sum of `maxconn` over all frontends that name the backend,
+    /// at least 1. A frontend without `maxconn` counts with `sessionsMax`.
+    package static func fullConnections(of backends: [Backend], frontends: [Frontend], sessionsMax: Int) -> [Int] {
+        var sums = Array(repeating: 0, count: backends.count)
+        for frontend in frontends where !frontend.isDisabled {
+            for backend in frontend.namedBackends { sums[backend] += frontend.connectionsMax ?? sessionsMax }
+        }
+        return zip(backends, sums).map { $0.fullConnections ?? max(1, ($1 + 9) / 10) }
+    }
+
+    /// The number of failed connects after which a session leaves a server: 1 for each of them, 0 for none.
+    package var redispatchInterval: Int {
+        switch redispatch {
+        case .on: 1
+        case .off: 0
+        case .every where balance != .source: 1
+        case .every(let number): number >= 0 ? number : max(1, retriesMax + 1 + number)
+        }
+    }
 
     /// True when checks of `server` connect to the same address and port as its clients. What an external check does is unknown.
     package func checksTraffic(of server: Server) -> Bool {

@@ -59,6 +59,10 @@ package struct Server: Equatable, Sendable {
     package var isDisabled = false
     /// `maxconn`: the most sessions at a time; 0 for no limit.
     package var connectionsMax = 0
+    /// `minconn`: the limit of a backend without load, which grows to `connectionsMax` at `fullconn`; 0 for a limit that does not depend on the load.
+    package var connectionsMin = 0
+    /// `maxqueue`: the most sessions that wait for this server only; 0 for no limit.
+    package var queueMax = 0
     /// The settings of `check`; `nil` without checks.
     package var check: CheckSettings?
     /// The settings of `agent-check`; `nil` without an agent.

@@ -18,13 +18,20 @@ final class HAProxyPeer {
     /// - Parameters:
     ///   - bindOptions: further words of the `bind` line.
     ///   - down: servers that start in maintenance.
-    init(balance: String, weights: [Int], bindOptions: String = "", down: Set<Int> = []) throws {
+    ///   - lines: further lines of the proxy.
+    ///   - options: further words of a server's line.
+    ///   - log: gets the lines of `option tcplog`.
+    init(
+        balance: String, weights: [Int], bindOptions: String = "", down: Set<Int> = [], lines: [String] = [], log: LogReceiver? = nil,
+        options: (Int) -> String = { _ in "" }
+    ) throws {
         servers = weights.indices.map { TestServer.echo("s\($0)") }
         folder = "/tmp/tsukada-peer-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         mkdir(folder, 0o700)
-        let lines = servers.enumerated().map { place, server in
-            " server s\(place) \(server.address) weight \(weights[place])\(down.contains(place) ? " disabled" : "")\n"
+        let serverLines = servers.enumerated().map { place, server in
+            " server s\(place) \(server.address) weight \(weights[place])\(down.contains(place) ? " disabled" : "") \(options(place))\n"
         }
+        let logging = log.map { [" option tcplog", " log \($0.address) local0"] } ?? []
         let text = """
             global
              nbthread 1
@@ -40,7 +47,7 @@ final class HAProxyPeer {
 
             """
         let file = try #require(fopen("\(folder)/cfg", "w"))
-        fputs(text + lines.joined(), file)
+        fputs(text + (logging + lines.map { " \($0)" }).map { "\($0)\n" }.joined() + serverLines.joined(), file)
         fclose(file)
         process = try ChildProcess([Self.program, "-db", "-f", "\(folder)/cfg"])
         // Through the runtime socket: a connection to the proxy would use a turn.
@@ -71,7 +78,7 @@ final class HAProxyPeer {
     }
 
     /// A client. For a moment after the start there may be no listener.
-    private func connect() throws -> TestSocket {
+    func connect() throws -> TestSocket {
         var socket: TestSocket?
         _ = eventually {
             socket = TestSocket(to: path)
@@ -82,9 +89,20 @@ final class HAProxyPeer {
 
     /// Runs a command whose answer must be empty.
     func ask(_ command: String) throws {
+        let answer = try answer(to: command).trimmingPrefix { $0.isWhitespace }
+        try #require(answer.isEmpty, "\(command): \(answer)")
+    }
+
+    /// The number of sessions in all queues.
+    func queued() throws -> Int {
+        let rows = try answer(to: "show stat").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        let column = try #require(rows.first?.firstIndex(of: "qcur"))
+        return rows.dropFirst().reduce(0) { $0 + ($1.count > column ? Int($1[column]) ?? 0 : 0) }
+    }
+
+    private func answer(to command: String) throws -> String {
         let socket = try #require(TestSocket(to: .unix("\(folder)/stats")))
         socket.send(command + "\n")
-        let answer = socket.textToEnd().trimmingPrefix { $0.isWhitespace }
-        try #require(answer.isEmpty, "\(command): \(answer)")
+        return socket.textToEnd()
     }
 }
