@@ -31,7 +31,8 @@ final class AgentCommands: RuntimeTarget {
 
     func weight(of server: ServerReference) -> RuntimeWeight {
         let status = servers.status(of: server)
-        return RuntimeWeight(current: status.weight, initial: status.initialWeight)
+        let isStatic = servers.registry.backends[server.backend].balance.isStatic
+        return RuntimeWeight(current: status.weight, initial: status.initialWeight, isStatic: isStatic)
     }
 
     func setState(_ state: Proxy.AdministrativeState, of server: ServerReference, _ scope: CommandScope) throws(RuntimeTargetError) -> AnswerText {

@@ -55,9 +55,13 @@ extension RuntimeCommand {
         "addr", "agent", "agent-addr", "agent-port", "agent-send", "check-addr", "check-port", "fqdn", "health", "name", "ssl", "state", "weight",
     ]
 
-    /// Sets a weight from `N` (0 to 256) or `N%` (of the configured weight).
+    /// Sets a weight from `N` (0 to 256) or `N%` (of the configured weight). As in HAProxy, static algorithms accept only 0 and the configured weight.
     static func setWeight(_ call: RuntimeCall, of server: ServerReference, to text: String, scopeFrom index: Int) throws(RuntimeTargetError) -> AnswerText {
-        let weight = try weight(text, initial: call.target.weight(of: server).initial)
+        let present = call.target.weight(of: server)
+        let weight = try weight(text, initial: present.initial)
+        guard !present.isStatic || weight == 0 || weight == present.initial else {
+            throw .refused("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
+        }
         return try call.target.setWeight(weight, of: server, try call.scope(from: index))
     }
 

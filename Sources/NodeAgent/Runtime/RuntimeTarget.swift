@@ -34,6 +34,8 @@ struct RuntimeWeight: Equatable, Sendable {
     var current: Int
     /// The configured weight.
     var initial: Int
+    /// Whether the proxy's algorithm is static, so that only 0 and the configured weight can be set.
+    var isStatic = false
 }
 
 /// Why a command failed.
