@@ -56,7 +56,7 @@ struct ConfigurationForeignAdviceTests {
 
     @Test(
         "never replaces one way to choose servers with another",
-        arguments: ["first", "uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky", "log-hash"])
+        arguments: ["uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky", "log-hash"])
     func keepsBalance(word: String) throws {
         let problem = try #require(BalanceKeywords.problem(withForeign: word))
         #expect(Self.isSafe(problem.advice), "\(problem.advice)")
@@ -74,7 +74,7 @@ struct ConfigurationForeignAdviceTests {
         ("frontend a\n acl dead nbsrv(b) lt 1\n use_backend emergency if dead\nbackend emergency\n", [2, 3]),
         ("frontend a\n use_backend emergency unless { nbsrv(b) gt 0 }\nbackend emergency\n", [2]),
         ("frontend a\n tcp-request connection reject if { src 10.0.0.0/8 }\n rate-limit sessions 5\n", [2, 3]),
-        ("backend a\n option persist\n persist rdp-cookie\n stick-table type ip size 1k\n stick on src\n balance first\n", [2, 3, 4, 5, 6]),
+        ("backend a\n option persist\n persist rdp-cookie\n stick-table type ip size 1k\n stick on src\n balance sticky\n", [2, 3, 4, 5, 6]),
         // A statistics page.
         ("listen stats\n bind :1\n mode http\n stats enable\n stats uri /\n", [3, 4, 5]),
         ("defaults\n mode http\nlisten stats\n bind :1\n stats enable\n", [3, 5]),

@@ -30,12 +30,25 @@ struct ConfigurationHAProxyTests {
             "server t 127.0.0.1:8", "server-template t 2 127.0.0.1:8", "default-server check", "retries 2", "balance source", "fullconn 5",
             "timeout server 1s", "timeout tunnel 1s", "option redispatch", "option mysql-check", "option srvtcpka", "option log-health-checks",
             "load-server-state-from-file none", "option splice-auto", "option tcplog",
+            "balance first", "option allbackups", "retry-on none",
         ].map(frontend)
         + ["bind 127.0.0.1:8", "maxconn 5", "backlog 5", "timeout client 1s", "timeout client-fin 1s", "option clitcpka", "option dontlognull"].map(backend)
         + [
             "option tcpka", "no option tcpka", "no option clitcpka", "no option srvtcpka", "no option tcplog", "no option mysql-check", "no retries 2",
             "no option redispatch", "no option splice-auto", "no option dontlognull", "no option log-health-checks", "no log", "server s 127.0.0.1:8",
             "fullconn 5",
+        ].map(listen)
+        + [
+            "first", "static-rr", "random", "random(1)", "random(1000)", "random()", "random(0)", "random(-1)", "random(x)", "random(1,2)", "first(1)",
+            "static-rr(1)", "sticky",
+        ].map { listen("balance \($0)") }
+        + [
+            "none", "conn-failure", "all-retryable-errors", "empty-response", "503 504", "404", "200", "x", "none conn-failure", "conn-failure none", "",
+            "conn-failure junk-response response-timeout 0rtt-rejected", "conn-failure conn-failure",
+        ].map { listen("retry-on \($0)") }
+        + [
+            "option allbackups", "no option allbackups", "option allbackups 1", "option redispatch 0", "option redispatch 3", "option redispatch -2",
+            "fullconn 0", "server t 127.0.0.1:8 minconn 5", "server t 127.0.0.1:8 minconn 1 maxconn 5 maxqueue 3", "server t 127.0.0.1:8 minconn 0 maxqueue 0",
         ].map(listen)
         + [
             "0", "1us", "500us", "1000us", "1ms", "1min", "2sec", "3hours", "1m30s", "1ms2", "10x", "1.5s", "1S", "-1", "+1", "24d", "25d", "2147483647",

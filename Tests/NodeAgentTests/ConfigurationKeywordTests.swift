@@ -142,9 +142,12 @@ struct ConfigurationInheritanceTests {
         #expect(!replicas.logsHealthChecks)
         #expect(replicas.retriesMax == 1)
         #expect(replicas.redispatch == .off)
+        #expect(replicas.retriesConnects && !replicas.usesAllBackups)
+        #expect(replicas.servers[6].connectionsMin == 5 && replicas.servers[6].queueMax == 9)
         #expect(replicas.greetingTimeout == .milliseconds(700) && replicas.retryBudgetPercent == 0)
         #expect(replicas.isServerFirst == false && !replicas.hedgesGreetings)
         let reports = configuration.backends.first { $0.name == "reports" }
+        #expect(reports?.redispatch == .every(3) && reports?.usesAllBackups == true && reports?.retriesConnects == true)
         #expect(reports?.isServerFirst == true && reports?.hedgesGreetings == true && reports?.retryBudgetPercent == 100)
         #expect(replicas.keepAlive.isOn)
         #expect(replicas.fullConnections == 200)

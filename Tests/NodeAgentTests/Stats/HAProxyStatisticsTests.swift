@@ -32,6 +32,23 @@ struct HAProxyStatisticsTests {
             server six [::1]:3306
             server path FOLDER/u
         backend empty
+        backend all
+            option allbackups
+            balance static-rr
+            fullconn 7
+            server p1 127.0.0.1:9 weight 7 disabled
+            server b1 127.0.0.1:9 weight 3 backup maxqueue 5
+            server b2 127.0.0.1:9 weight 5 backup minconn 4
+            server b3 127.0.0.1:9 backup minconn 2 maxconn 6 maxqueue 0
+            server b4 127.0.0.1:9 backup minconn 6 maxconn 2
+        backend one
+            balance first
+        backend two
+            balance random
+        backend three
+            balance random(3)
+        backend four
+            balance source
 
         """
 
@@ -61,7 +78,7 @@ struct HAProxyStatisticsTests {
         return rows
     }
 
-    @Test("weights, addresses and downtime are the same")
+    @Test("weights, addresses, limits, algorithms and downtime are the same")
     func agrees() throws {
         let folder = "/tmp/tsukada-stat-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         #expect(mkdir(folder, 0o700) == 0)
@@ -69,7 +86,7 @@ struct HAProxyStatisticsTests {
         let text = Self.servers.split(separator: "FOLDER", omittingEmptySubsequences: false).joined(separator: folder)
         let rows = try Self.rows(text, in: folder)
         let backends = Configuration.read(text).configuration.backends
-        #expect(backends.map(\.name) == ["backups", "active", "addresses", "empty"])
+        #expect(backends.map(\.name) == ["backups", "active", "addresses", "empty", "all", "one", "two", "three", "four"])
         let registry = ServerRegistry(backends: backends, now: MonotonicClock.now()) { reference in
             ServerRegistry.numericAddress(of: backends[reference.backend].servers[reference.server])
         }
@@ -78,11 +95,15 @@ struct HAProxyStatisticsTests {
             let row = try #require(rows["\(backend.name)/BACKEND"])
             #expect(row["weight"] == String(weight) && row["uweight"] == String(weight), "\(backend.name): \(weight), \(row)")
             #expect((row["downtime"] == "") == backend.servers.isEmpty, "\(backend.name)")
+            #expect(row["algo"] == backend.balance.statisticsWord, "\(backend.name)")
             for (place, server) in backend.servers.enumerated() {
                 var statistics = ServerStatistics(name: server.name, identifier: 1)
                 statistics.address = registry.status(of: ServerReference(backend: index, server: place)).address
                 if case .client(let offset) = server.port { statistics.portOffset = offset }
-                #expect(rows["\(backend.name)/\(server.name)"]?["addr"] == StatisticsTable.address(of: statistics), "\(backend.name)/\(server.name)")
+                let name = "\(backend.name)/\(server.name)"
+                #expect(rows[name]?["addr"] == StatisticsTable.address(of: statistics), "\(name)")
+                #expect(rows[name]?["slim"] == (server.connectionsMax > 0 ? String(server.connectionsMax) : ""), "\(name)")
+                #expect(rows[name]?["qlimit"] == (server.queueMax > 0 ? String(server.queueMax) : ""), "\(name)")
             }
         }
     }

@@ -14,7 +14,7 @@ extension ProxySection {
     static var name: String { kind.rawValue }
 
     /// Backend keywords that HAProxy refuses in a frontend, where it ignores all others.
-    private static var refused: Set<String> { ["server", "server-template", "default-server"] }
+    private static var refused: Set<String> { ["server", "server-template", "default-server", "retry-on"] }
 
     /// As in HAProxy, a keyword of the other side has no effect; any other misplaced keyword is an error.
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem {

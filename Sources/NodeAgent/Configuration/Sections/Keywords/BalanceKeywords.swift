@@ -4,51 +4,102 @@ import Wire
 /// Keywords that choose the server of a session, and the next one after a failure.
 enum BalanceKeywords {
     static let retriesMax = 1_000
+    static let drawsMax = 1_000
+    /// The causes of `retry-on` that include failed connects, and those that only HTTP has.
+    private static let retryCauses = ["conn-failure", "all-retryable-errors"]
+    private static let retryCausesOfHTTP = [
+        "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "401", "403", "404", "408", "421", "425", "429", "500", "501", "502", "503",
+        "504",
+    ]
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
-            "balance", .serverSide, "roundrobin|leastconn|source", differs: "Without the line `roundrobin`, as in HAProxy before 3.3.",
-            "How a server is chosen; default `roundrobin`.", balance),
+            "balance", .serverSide, "roundrobin|static-rr|leastconn|first|source|random[(<draws>)]",
+            differs: "Without the line `roundrobin`, as in HAProxy before 3.3.", "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",
-            "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
+            "Number of sessions at which `minconn` has grown to `maxconn`; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
             fullconn),
+        Keyword(
+            "option allbackups", .serverSide, "", inversion: .no, "Backups share the sessions; by default the first usable one takes them all.", allBackups),
         Keyword(
             "option redispatch", .serverSide, "[<number>]", inversion: .no,
             differs: "On by default: a failed connect moves to another server at once, and a silent one after 1 s.",
-            "Retries a failed connect on another server at once; on by default.",
-            redispatch),
+            "Retries a failed connect on another server at once, or with `balance source` after every <number> failures; on by default.", redispatch),
         Keyword(
             "retries", .serverSide, "<number>", differs: "Counts only further connects to servers that have failed before.",
             "Number of retries after which a session no longer returns to servers that have failed; 0: no retry at all; default 3.", retries),
+        Keyword(
+            "retry-on", .serverSide, "<cause> ...", "Failures that are retried: `conn-failure` (the default) or `none`; HTTP causes have no effect.", retryOn),
         Keyword(
             "retry-budget", .serverSide, "<percent>", "Share of the new sessions that may move away from a silent server; default 20%.", retryBudget),
     ]
 
     @Sendable private static func balance(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         if let word = line.peek, let problem = problem(withForeign: word) { throw problem }
-        proxy.backend.balance = try line.takeChoice(["roundrobin": .roundRobin, "leastconn": .leastConnections, "source": .source])
+        if let word = line.peek, word.hasPrefix("random(") {
+            line.next += 1
+            proxy.backend.balance = .random(draws: try draws(of: word, line))
+            return
+        }
+        proxy.backend.balance = try line.takeChoice([
+            "roundrobin": .roundRobin, "static-rr": .staticRoundRobin, "leastconn": .leastConnections, "first": .first, "source": .source,
+            "random": .random(draws: BalanceAlgorithm.drawsDefault),
+        ])
+    }
+
+    /// The number of draws in `random(N)`. As in HAProxy, `random()` is `random`.
+    private static func draws(of word: String, _ line: ConfigurationLine) throws(ConfigurationProblem) -> Int {
+        if word == "random()" { return BalanceAlgorithm.drawsDefault }
+        let digits = String(word.dropFirst("random(".count).dropLast())
+        guard word.hasSuffix(")"), let number = ConfigurationValue.number(digits), (1...drawsMax).contains(number) else {
+            throw .badValue(word, of: line.keyword, expected: "a number of draws from 1 to \(drawsMax), such as random(2)")
+        }
+        return number
+    }
+
+    @Sendable private static func allBackups(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.backend.usesAllBackups = line.prefix != .no
     }
 
     @Sendable private static func fullconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.fullConnections = try line.takeNumber(in: 1...ProcessKeywords.connectionsMax)
+        let number = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
+        proxy.backend.fullConnections = number > 0 ? number : nil
     }
 
     @Sendable private static func redispatch(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         proxy.backend.redispatch = line.prefix == .no ? .off : .on
         guard let word = line.take() else { return }
         guard let interval = Int(word), (-1_000...1_000).contains(interval), line.prefix == .nothing else {
-            throw .badValue(word, of: line.keyword, expected: "'option redispatch' alone")
+            throw .badValue(word, of: line.keyword, expected: "a number from -1000 to 1000, or 'option redispatch' alone")
         }
-        if interval == 0 {
-            proxy.backend.redispatch = .off
-        } else {
-            line.notice(.noEffect(word, advice: "a failed connect is retried on another server at once: write 'option redispatch' alone"))
-        }
+        proxy.backend.redispatch = .every(interval)
     }
 
     @Sendable private static func retries(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         proxy.backend.retriesMax = try line.takeNumber(in: 0...retriesMax)
+    }
+
+    /// Parses the causes of `retry-on`. Without `conn-failure` HAProxy retries no failed connect, even in TCP.
+    @Sendable private static func retryOn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        var (retriesConnects, ignored) = (false, [String]())
+        let isAlone = line.next + 1 == line.words.count
+        repeat {
+            let word = try line.takeRequired()
+            switch word {
+            case "none" where isAlone: break
+            case "none": throw .custom("'none' among other causes after 'retry-on'", advice: "write 'retry-on none' alone")
+            case let word where retryCauses.contains(word): retriesConnects = true
+            case let word where retryCausesOfHTTP.contains(word): ignored.append(word)
+            default:
+                let suggestion = Spelling.nearest(to: word, among: retryCauses + retryCausesOfHTTP)
+                throw .unknownWord(word, of: line.keyword, allowed: retryCauses + ["none"], suggestion: suggestion)
+            }
+        } while line.peek != nil
+        proxy.backend.retriesConnects = retriesConnects
+        guard !ignored.isEmpty else { return }
+        let advice = retriesConnects ? "it applies to HTTP only: remove it" : "it applies to HTTP only, and without 'conn-failure' no failed connect is retried"
+        line.notice(.noEffect("retry-on \(ignored.joined(separator: " "))", advice: advice))
     }
 
     @Sendable private static func retryBudget(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -59,9 +110,7 @@ enum BalanceKeywords {
     static func problem(withForeign word: String) -> ConfigurationProblem? {
         let name = word.prefix { $0 != "(" }
         switch name {
-        case "static-rr": return .unsupported("balance static-rr", advice: "write 'balance roundrobin'")
-        case "random": return .unsupported("balance random", advice: "write 'balance leastconn' or 'balance roundrobin'")
-        case "uri", "url_param", "hdr", "first", "hash", "rdp-cookie", "sticky", "log-hash", "log-sticky":
+        case "uri", "url_param", "hdr", "hash", "rdp-cookie", "sticky", "log-hash", "log-sticky":
             return ForeignKeywords.Reason.choosesServers.problem(with: "balance \(name)", extent: "this proxy")
         default: return nil
         }

@@ -12,6 +12,8 @@ struct ServerDraft: Sendable {
     var observation = ConnectObservation()
     /// `observe layer4`.
     var isObserved = false
+    /// `minconn`.
+    var connectionsMin = 0
     /// `check` or `no-check`.
     var isChecked = false
     /// The agent's settings, which `isAgentChecked` puts into effect.
@@ -33,6 +35,9 @@ struct ServerDraft: Sendable {
     var finished: Server {
         var server = server
         server.proxyHeader = proxyHeader.form
+        // As in HAProxy, a `minconn` that is not below `maxconn` is the limit.
+        server.connectionsMax = max(server.connectionsMax, connectionsMin)
+        server.connectionsMin = connectionsMin < server.connectionsMax ? connectionsMin : 0
         server.check = isChecked ? check : nil
         server.agent = isAgentChecked ? finishedAgent : nil
         server.observation = isChecked && isObserved ? observation : nil

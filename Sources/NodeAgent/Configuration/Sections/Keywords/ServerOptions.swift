@@ -16,6 +16,8 @@ enum ServerOptions: KeywordPlace {
             "init-addr", .server, "<last|libc|none|address>[,...]", differs: "If no nameserver answers, the process starts with a warning.",
             "Sources of the first address, in this order; default `last,libc`.", initAddress),
         Keyword("maxconn", .server, "<number>", "Maximum number of sessions; further ones wait. 0: no limit.", maxconn),
+        Keyword("maxqueue", .server, "<number>", "Maximum number of sessions that wait for this server only; default 0: no limit.", maxqueue),
+        Keyword("minconn", .server, "<number>", "Limit of an idle backend, which grows to `maxconn` at `fullconn`; default: always `maxconn`.", minconn),
         Keyword("no-backup", .server, "", "Cancels `backup` from `default-server`.", noBackup),
         Keyword("on-marked-down", .server, "none|shutdown-sessions", "What happens to the server's sessions when it goes down.", onMarkedDown),
         Keyword(
@@ -27,6 +29,7 @@ enum ServerOptions: KeywordPlace {
         Keyword("proxy-v2-options", .server, "crc32c", "Adds a checksum to the header of `send-proxy-v2`.", proxyOptions),
         Keyword("send-proxy", .server, "", "Sends the client's address to the server in a PROXY header, version 1.", sendProxy),
         Keyword("send-proxy-v2", .server, "", "Sends the client's address to the server in a PROXY header, version 2.", sendProxyV2),
+        Keyword("strict-maxconn", .server, "", "No effect: `maxconn` is always strict.", strictMaxconn),
         Keyword("weight", .server, "<number>", "The server's share of the sessions in proportion to the others, 0 to 256.", weight),
     ]
 
@@ -58,6 +61,14 @@ enum ServerOptions: KeywordPlace {
         draft.server.connectionsMax = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
     }
 
+    @Sendable private static func maxqueue(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.queueMax = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
+    }
+
+    @Sendable private static func minconn(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.connectionsMin = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
+    }
+
     @Sendable private static func noBackup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = false }
 
     @Sendable private static func onMarkedDown(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -85,6 +96,8 @@ enum ServerOptions: KeywordPlace {
     @Sendable private static func sendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = true }
 
     @Sendable private static func sendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = true }
+
+    @Sendable private static func strictMaxconn(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) {}
 
     @Sendable private static func weight(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.server.weight = try line.takeNumber(in: 0...256)
