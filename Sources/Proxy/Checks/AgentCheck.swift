@@ -47,7 +47,7 @@ package struct AgentCheck: Check {
     ///   - initialWeight: the weight that the agent's percentages refer to.
     ///   - hasFixedWeights: true to refuse all percentages but 0 and 100.
     package init(request: [UInt8], initialWeight: Int, hasFixedWeights: Bool, limits: CheckLimits, now: Instant) {
-        (self.request, self.initialWeight, self.hasFixedWeights) = (request, initialWeight, hasFixedWeights)
+        (self.request, self.initialWeight, self.isStatic) = (request, initialWeight, hasFixedWeights)
         progress = CheckProgress(limits, now: now)
     }
 
@@ -119,7 +119,7 @@ extension CheckPlan {
         guard let agent = server.agent else { return nil }
         self.init { now in
             AgentCheck(
-                request: agent.request, initialWeight: server.weight, hasFixedWeights: backend.balance.hasFixedWeights, limits: limits, now: now)
+                request: agent.request, initialWeight: server.weight, hasFixedWeights: backend.balance.isStatic, limits: limits, now: now)
         } ended: { (check: AgentCheck) in
             order(check.orders)
         }

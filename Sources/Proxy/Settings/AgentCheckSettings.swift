@@ -16,8 +16,3 @@ extension Server {
         return percent > 0 && initial > 0 ? max(1, share) : share
     }
 }
-
-extension BalanceAlgorithm {
-    /// True when weights cannot change while the process runs, except to 0 and back.
-    package var hasFixedWeights: Bool { self == .source }
-}

@@ -52,10 +52,9 @@ extension ServerOptions {
             check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck
             
             """),
-        ForeignKeywords(.choosesServers, "hash-key;maxqueue;minconn;non-stick;resolve-net;resolve-opts;stick"),
+        ForeignKeywords(.choosesServers, "hash-key;non-stick;resolve-net;resolve-opts;stick"),
         ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;source;tcp-md5sig;usesrc"),
         ForeignKeywords(.http(advice: ForeignKeywords.Reason.ignoredInTCP), "cookie;redir"),
-        ForeignKeywords(.harmless(advice: "remove the option: 'maxconn' is always strict"), "strict-maxconn"),
         ForeignKeywords(
             .removeOption,
             """

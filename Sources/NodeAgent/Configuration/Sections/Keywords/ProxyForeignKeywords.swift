@@ -57,14 +57,13 @@ enum ProxyForeignKeywords {
         ForeignKeywords(
             .choosesServers,
             """
-            stick;stick-table;persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity;option allbackups;use-server
+            stick;stick-table;persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity;use-server
             transparent;option transparent
             """),
         ForeignKeywords(.reachesServers, "source"),
         ForeignKeywords(.encryption, "ssl-f-use"),
         ForeignKeywords(.harmless(advice: "remove the line, and watch the log for state changes"), "email-alert"),
         ForeignKeywords(.harmless(advice: "write a 'server' line with its address"), "dispatch"),
-        ForeignKeywords(.harmless(advice: "remove the line: 'retries' limits how often a failed connect is retried"), "retry-on"),
         ForeignKeywords(
             .removeLine,
             """
