@@ -278,6 +278,10 @@ int clinux_clear_ambient_capabilities(void) {
     return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
+int clinux_keep_capabilities(int keeps) {
+    return prctl(PR_SET_KEEPCAPS, keeps, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
 int clinux_gain_no_privileges(void) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }

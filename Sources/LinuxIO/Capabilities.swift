@@ -31,6 +31,8 @@ package struct Capabilities: OptionSet, Sendable {
     package static let bindLowPorts = Capabilities(CAP_NET_BIND_SERVICE)
     /// CAP_NET_ADMIN: set receive buffers beyond the system's limit.
     package static let administerNetwork = Capabilities(CAP_NET_ADMIN)
+    /// CAP_NET_RAW: bind foreign addresses (IP_TRANSPARENT), and bind sockets to interfaces.
+    package static let useForeignAddresses = Capabilities(CAP_NET_RAW)
     /// CAP_SYS_CHROOT: change the root directory.
     package static let changeRoot = Capabilities(CAP_SYS_CHROOT)
     /// CAP_SYS_RESOURCE: raise the descriptor limit.
@@ -42,6 +44,15 @@ package struct Capabilities: OptionSet, Sendable {
         return Capabilities(rawValue: sets.effective | sets.permitted | sets.inheritable)
     }
 
+    /// Returns the calling thread's effective capabilities: those that the kernel checks.
+    package static func effective() throws(SystemError) -> Capabilities { Capabilities(rawValue: try sets().effective) }
+
+    /// Makes the thread keep its permitted capabilities when it changes its user. Afterwards `dropOthers` makes those that remain effective.
+    package static func keepAcrossUserChange() throws(SystemError) {
+        let code = clinux_keep_capabilities(1)
+        guard code == 0 else { throw SystemError("prctl", code: -code) }
+    }
+
     /// Reduces the thread's bounding set to these capabilities, which limits all programs that it starts. Does nothing without CAP_SETPCAP.
     package func limitBoundingSet() throws(SystemError) {
         guard try Self.sets().effective & Capabilities.setCapabilities.rawValue != 0 else { return }
@@ -49,14 +60,15 @@ package struct Capabilities: OptionSet, Sendable {
         guard code == 0 else { throw SystemError("prctl", code: -code) }
     }
 
-    /// Drops all other capabilities irrevocably: child processes inherit none, and `no_new_privs` keeps programs from gaining any.
+    /// Drops all other capabilities irrevocably: child processes inherit none, and `no_new_privs` keeps programs from gaining any. Of these, the permitted ones
+    /// become effective.
     package func dropOthers() throws(SystemError) {
         let ambient = clinux_clear_ambient_capabilities()
         // A kernel without an ambient set has no ambient capabilities.
         guard ambient == 0 || ambient == -EINVAL else { throw SystemError("prctl", code: -ambient) }
         var sets = try Self.sets()
         sets.permitted &= rawValue
-        sets.effective &= rawValue
+        sets.effective = sets.permitted
         sets.inheritable = 0
         var code = clinux_set_capabilities(&sets)
         guard code == 0 else { throw SystemError("capset", code: -code) }

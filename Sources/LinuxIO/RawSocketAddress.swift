@@ -6,6 +6,8 @@ import Wire
 package struct RawSocketAddress: BitwiseCopyable, Sendable {
     /// The limit on a UNIX socket path in bytes, without its NUL.
     package static let pathBytesMax = 107
+    /// The limit on an abstract name in bytes, with the NUL at its front.
+    package static let abstractBytesMax = 108
 
     /// The kernel's structure; only the first `length` bytes are valid.
     package var storage = sockaddr_storage()
@@ -17,6 +19,11 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
 
     /// Creates the address from the values that a call has filled in.
     package init(_ storage: sockaddr_storage, length: socklen_t) { (self.storage, self.length) = (storage, length) }
+
+    /// The path of `address` for an abstract name in the form of HAProxy's `abns@`, which fills all bytes: a NUL, the name and further NULs.
+    package static func abstractPath(_ name: String) -> String {
+        "\0" + name + String(repeating: "\0", count: max(0, abstractBytesMax - 1 - name.utf8.count))
+    }
 
     /// Converts `address` to the kernel's form. A path is cut at `pathBytesMax` bytes; the configuration's parser checks the length. A path that begins with a
     /// zero byte is an abstract name.
@@ -38,10 +45,11 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
         case .unix(let path):
             set(sockaddr_un.self) {
                 $0.sun_family = sa_family_t(AF_UNIX)
-                withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(RawSocketAddress.pathBytesMax)) }
+                let bytesMax = path.utf8.first == 0 ? RawSocketAddress.abstractBytesMax : RawSocketAddress.pathBytesMax
+                withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(bytesMax)) }
             }
             // Every byte belongs to an abstract name, including trailing zero bytes.
-            if path.utf8.first == 0 { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, RawSocketAddress.pathBytesMax)) }
+            if path.utf8.first == 0 { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, RawSocketAddress.abstractBytesMax)) }
         }
     }
 
@@ -84,7 +92,9 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
                 return .ip(.v6(high: words.0, low: words.1), port: UInt16(bigEndian: form.sin6_port))
             case AF_UNIX:
                 let used = max(0, min(Int(length), MemoryLayout<sockaddr_un>.size) - 2)
-                return .unix(String(decoding: bytes[2..<(2 + used)].prefix { $0 != 0 }, as: UTF8.self))
+                let path = bytes[2..<(2 + used)]
+                // All bytes of an abstract name count.
+                return .unix(String(decoding: path.first == 0 ? path : path.prefix { $0 != 0 }, as: UTF8.self))
             default:
                 return nil
             }

@@ -43,6 +43,9 @@ package enum ServingCalls {
             __NR_rt_sigaction, __NR_rt_sigreturn, __NR_tgkill,
         ] + rareHere
 
+    /// Calls of a process whose configuration has a `source`: connects to servers begin with bind(2).
+    package static let ofSources: [Int32] = [__NR_bind]
+
     #if arch(x86_64)
         private static let usualHere: [Int32] = [__NR_epoll_wait, __NR_poll]
         private static let rareHere: [Int32] = [__NR_ppoll]
@@ -76,11 +79,14 @@ package enum ServingCalls {
     /// Returns the filter of a serving process. A call that is not listed fails, so that a forgotten call costs one operation and not the node. A `fatal` call
     /// ends the process.
     ///
-    /// - Parameter isTrial: allows every call, and the kernel logs those that the real filter would stop.
+    /// - Parameters:
+    ///   - isTrial: allows every call, and the kernel logs those that the real filter would stop.
+    ///   - additional: further calls that the configuration needs, such as `ofSources`.
     /// - Returns: `nil` on an architecture whose call numbers are not listed here.
-    package static func filter(isTrial: Bool) -> SystemCallFilter? {
+    package static func filter(isTrial: Bool, additional: [Int32] = []) -> SystemCallFilter? {
         guard let architecture = SystemCallFilter.ownArchitecture else { return nil }
         return SystemCallFilter(
-            architecture: architecture, verdicts: [(usual + rare, .allowed), (isTrial ? [] : fatal, .fatal)], others: isTrial ? .logged : .refused)
+            architecture: architecture, verdicts: [(usual + rare + additional, .allowed), (isTrial ? [] : fatal, .fatal)],
+            others: isTrial ? .logged : .refused)
     }
 }

@@ -127,7 +127,7 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
 package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// TCP or UDP over IP.
     case ip(IPAddress, port: UInt16)
-    /// The path of a UNIX socket, at most 107 bytes.
+    /// The path of a UNIX socket, at most 107 bytes; or a NUL, an abstract name and NULs, at most 108 bytes.
     case unix(String)
 
     /// The port; `nil` for a UNIX socket.
@@ -136,12 +136,17 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// The IP address; `nil` for a UNIX socket.
     package var address: IPAddress? { if case .ip(let address, _) = self { address } else { nil } }
 
-    /// `1.2.3.4:5`, `[::1]:5` or the path.
+    /// `1.2.3.4:5`, `[::1]:5`, the path or `abns@name`.
     package var description: String {
         switch self {
         case .ip(.v4(let bits), let port): "\(IPAddress.v4(bits)):\(port)"
         case .ip(let address, let port): "[\(address)]:\(port)"
-        case .unix(let path): path
+        case .unix(let path): Self.text(ofPath: path)
         }
+    }
+
+    /// A UNIX socket's path as in the configuration: `/run/s`; `abns@name` for an abstract name.
+    package static func text(ofPath path: String) -> String {
+        path.utf8.first == 0 ? "abns@" + path.unicodeScalars.filter { $0 != "\0" }.map { String($0) }.joined() : path
     }
 }

@@ -85,6 +85,18 @@ struct SystemCallFilterTests {
         #expect(Set(all).count == all.count, "a call is listed twice")
     }
 
+    @Test("allows bind(2) only where the configuration has a 'source'")
+    func sources() throws {
+        let architecture = try #require(SystemCallFilter.ownArchitecture)
+        let usual = FilterMachine(program: try #require(ServingCalls.filter(isTrial: false)).program)
+        let machine = FilterMachine(program: try #require(ServingCalls.filter(isTrial: false, additional: ServingCalls.ofSources)).program)
+        for call in Int32(0)...500 {
+            let expected = ServingCalls.ofSources.contains(call) ? Self.allow : try usual.verdict(architecture: architecture, call: UInt32(call)).word
+            #expect(try machine.verdict(architecture: architecture, call: UInt32(call)).word == expected, "call \(call)")
+        }
+        #expect(try usual.verdict(architecture: architecture, call: UInt32(__NR_bind)).word == Self.refuse)
+    }
+
     @Test("on trial forbids nothing")
     func trial() throws {
         let architecture = try #require(SystemCallFilter.ownArchitecture)

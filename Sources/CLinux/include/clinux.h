@@ -134,6 +134,9 @@ int clinux_bound_capabilities(uint64_t kept);
 // Empties the calling thread's ambient set. Returns 0 or -errno.
 int clinux_clear_ambient_capabilities(void);
 
+// Keeps the calling thread's permitted capabilities when it changes its user (1), or gives them up then (0). Returns 0 or -errno.
+int clinux_keep_capabilities(int keeps);
+
 // Sets no_new_privs for the calling thread. Returns 0 or -errno.
 int clinux_gain_no_privileges(void);
 
