@@ -104,6 +104,16 @@ package struct Backend: Equatable, Sendable {
     package var queueTimeout: Duration?
     /// `timeout check`: the time for a check once it is connected; `nil` for the server's `inter`.
     package var checkTimeout: Duration?
+    /// `source`: the local address of connections to servers without their own `source`.
+    package var source: SourceSettings?
+    /// `option nolinger`: a client's end of stream ends the session, and connections to servers are reset.
+    package var resetsServers = false
+    /// `option abortonclose`: a client that ends its stream ends a session that has no server yet, even if the client has sent bytes.
+    package var abortsOnClose = false
+    /// `option independent-streams`: only bytes from the server count against `serverTimeout`, and not those that it receives.
+    package var hasIndependentTimeout = false
+    /// `option tcp-smart-connect`: if bytes wait for the server, they are sent with the last packet of the connect.
+    package var delaysAcknowledgements = false
     /// Keepalive toward servers.
     package var keepAlive = KeepAlive.servers
     /// `option shutdown-sessions-when-gone`: closes the sessions of a server whose host has not responded for `rise` times `inter`.
@@ -145,14 +155,28 @@ package struct Backend: Equatable, Sendable {
 
     /// True when checks of `server` connect to the same address and port as its clients. What an external check does is unknown.
     package func checksTraffic(of server: Server) -> Bool {
-        guard let check = server.check, self.check != .external else { return false }
+        // A session's address may be that of its client's connection.
+        guard let check = server.check, self.check != .external, !server.hasClientAddress else { return false }
         if case .unix = server.endpoint { return true }
         guard !check.isAtOtherHost else { return false }
         return check.fixedPort == nil || server.port == check.fixedPort.map { .fixed($0) }
     }
 
+    /// The local address of connections to `server`; `nil` for the kernel's choice.
+    package func source(of server: Server) -> SourceSettings? { server.source ?? source }
+
+    /// True when a connect to `server` needs the client's addresses.
+    package func needsClient(_ server: Server) -> Bool { server.needsClient || source(of: server)?.needsClient ?? false }
+
     /// True when the first checks are not spread over an interval, because writes wait until the writer is known.
     package var checksAtOnce: Bool { database?.role == .primary }
+
+    /// Gives each server its `identifier`: the `id` of its line, or HAProxy's automatic number.
+    package mutating func numberServers() {
+        for (place, number) in AutomaticNumbers.assign(fixed: servers.map { $0.hasFixedIdentifier ? $0.identifier : nil }).enumerated() {
+            servers[place].identifier = number
+        }
+    }
 
     /// Creates a backend without servers.
     package init(name: String, identifier: Int) {

@@ -22,6 +22,26 @@ package struct Bind: Equatable, Sendable {
     package var isV6Only: Bool?
     /// `mode`, the permission bits of a UNIX socket.
     package var permissions: UInt32?
+    /// `user` or `uid`: the owner of a UNIX socket's path, a name or a number as text; `nil` for the process's user.
+    package var user: String?
+    /// `group` or `gid`: the group of a UNIX socket's path, a name or a number as text; `nil` for the process's group.
+    package var group: String?
+    /// `ipv4@`, `ipv6@` before a name: the family that its address must have; `nil` for either.
+    package var family: AddressFamily?
+    /// `maxconn`: the most sessions of this address at a time; `nil` for the frontend's limit.
+    package var connectionsMax: Int?
+    /// `id`; `nil` for an automatic number (`Frontend.bindNumbers`).
+    package var number: Int?
+    /// `interface`: the only network interface whose packets the socket receives; `nil` for all.
+    package var interface: String?
+    /// `transparent`: the address may belong to another host.
+    package var isTransparent = false
+    /// `mss`: the maximum size of TCP segments; `nil` for the system's.
+    package var segmentSizeMax: Int?
+    /// `tos`: the type of service of packets to clients, 0 to 255; `nil` for the system's.
+    package var typeOfService: UInt8?
+    /// `tfo`: clients may send data with the packet that opens a connection.
+    package var usesFastOpen = false
     /// `tcp-ut`: how long bytes sent to a client may stay unacknowledged; `nil` for the system's limit.
     package var userTimeout: Duration?
     /// `accept-proxy`.

@@ -6,19 +6,19 @@ package enum Endpoint: Hashable, Sendable {
     case ip(IPAddress, port: UInt16)
     /// A host name and a port.
     case name(String, port: UInt16)
-    /// A UNIX socket's path.
+    /// A UNIX socket's path; an abstract name begins with a NUL (`SocketAddress`).
     case unix(String)
     /// A descriptor inherited by this process.
     case inherited(Int32)
 }
 
 extension Endpoint: CustomStringConvertible {
-    /// The address, name or path, without a port: "10.0.1.10", "dbserver01", "/run/s", "fd@3".
+    /// The address, name or path, without a port: "10.0.1.10", "dbserver01", "/run/s", "abns@s", "fd@3".
     package var host: String {
         switch self {
         case .ip(let address, _): address.description
         case .name(let name, _): name
-        case .unix(let path): path
+        case .unix(let path): SocketAddress.text(ofPath: path)
         case .inherited(let number): "fd@\(number)"
         }
     }

@@ -18,6 +18,16 @@ package struct Frontend: Equatable, Sendable {
     package var clientTimeout: Duration?
     /// `timeout client-fin`: the idle time once the client's side is half-closed.
     package var clientFinTimeout: Duration?
+    /// `timeout client-hs`: how long a client may take to send its PROXY header; `nil` for `clientTimeout`.
+    package var handshakeTimeout: Duration?
+    /// `option nolinger`: clients' connections are reset when their sessions end.
+    package var resetsClients = false
+    /// `option independent-streams`: only bytes from the client count against `clientTimeout`, and not those that it receives.
+    package var hasIndependentTimeout = false
+    /// `option tcp-smart-accept`: the first bytes of a client are acknowledged together with the answer.
+    package var delaysAcknowledgements = false
+    /// `option socket-stats`: `show stat` has a row for each bind.
+    package var countsBinds = false
     /// Keepalive toward clients.
     package var keepAlive = KeepAlive.clients
     /// `description`; not shown anywhere.
@@ -28,6 +38,9 @@ package struct Frontend: Equatable, Sendable {
     package var isListen = false
     /// The log settings.
     package var log = LogSettings()
+
+    /// The number of each bind: `sid` in `show stat`, and the name of a bind without `name` in log lines.
+    package var bindNumbers: [Int] { AutomaticNumbers.assign(fixed: binds.map(\.number)) }
 
     /// Creates a frontend without binds.
     package init(name: String, identifier: Int) {

@@ -61,6 +61,21 @@ package enum SessionLog: BitwiseCopyable, Equatable, Sendable {
     case tcp
 }
 
+/// Options about the lines of sessions.
+package struct SessionLogOptions: OptionSet, BitwiseCopyable, Sendable {
+    /// The bits.
+    package let rawValue: UInt8
+    /// Creates a set from its bits.
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// `option logasap`: the line is written at the connect, with `+` before the time and the bytes.
+    package static let early = SessionLogOptions(rawValue: 1)
+    /// `option log-separate-errors`: lines of sessions with an error, a retry or a redispatch have level err.
+    package static let raisesErrors = SessionLogOptions(rawValue: 2)
+    /// `option dontlog-normal`: only sessions with an error, a retry or a redispatch are logged.
+    package static let hidesNormal = SessionLogOptions(rawValue: 4)
+}
+
 /// A proxy's log settings.
 package struct LogSettings: Equatable, Sendable {
     /// The log targets.
@@ -71,6 +86,8 @@ package struct LogSettings: Equatable, Sendable {
     package var sessions = SessionLog.connect
     /// `option dontlognull`: sessions without a byte from the client and without an error are not logged.
     package var hidesEmptySessions = false
+    /// Options about `option tcplog`'s lines.
+    package var options: SessionLogOptions = []
 
     /// Creates the defaults: no target, and the default line.
     package init() {}

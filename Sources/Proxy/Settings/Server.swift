@@ -45,8 +45,14 @@ package enum OnMarkedUp: Equatable, Sendable {
 package struct Server: Equatable, Sendable {
     /// Its name: `read01`.
     package var name: String
-    /// HAProxy's `sid`: from 1 within the backend.
+    /// HAProxy's `sid`: `id`, or a number from 1 within the backend (`Backend.numberServers`).
     package var identifier: Int
+    /// True when `identifier` is the `id` of its line.
+    package var hasFixedIdentifier = false
+    /// `guid`; not shown anywhere.
+    package var globalIdentifier: String?
+    /// `cookie`, shown in `show stat`.
+    package var cookie: String?
     /// A numeric address, a host name or a UNIX path. Its port equals `port` if that is fixed, otherwise 0.
     package var endpoint: Endpoint
     /// The port of sessions; meaningless for a UNIX path.
@@ -87,6 +93,10 @@ package struct Server: Equatable, Sendable {
     package var slowStart: Duration?
     /// `observe layer4` with its `error-limit` and `on-error`; `nil` without it.
     package var observation: ConnectObservation?
+    /// `source`: the local address of connections to it; `nil` for the backend's.
+    package var source: SourceSettings?
+    /// `ipv4@`, `ipv6@` before a name: the family that its first address must have; `nil` for either.
+    package var family: AddressFamily?
     /// `tcp-ut`: how long sent bytes may stay unacknowledged; `nil` for the system's limit.
     package var userTimeout: Duration?
     /// `zone`; `nil` for a server that is near every node.
@@ -99,9 +109,12 @@ package struct Server: Equatable, Sendable {
         return DNSName(name)?.isOfService ?? false
     }
 
-    /// True when a connect to it needs the client's addresses: for a PROXY header, or for a port relative to the client's.
+    /// True when sessions go to the address that their client has connected to: the configured one is `*` or `::`.
+    package var hasClientAddress: Bool { if case .ip(let address, _) = endpoint { address.isUnspecified } else { false } }
+
+    /// True when a connect to it needs the client's addresses: for a PROXY header, or for an address or a port that depends on the client's.
     package var needsClient: Bool {
-        if proxyHeader != nil { return true }
+        if proxyHeader != nil || hasClientAddress { return true }
         if case .unix = endpoint { return false }
         return if case .client = port { true } else { false }
     }
