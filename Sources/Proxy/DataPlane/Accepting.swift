@@ -27,7 +27,7 @@ extension ForwardingThread {
         guard now >= noDescriptorsUntil else { return pauseUntilDescriptors(number) }
         let isReported = listener.isPolled && !listener.isClosing
         for _ in 0..<(isReported ? listener.quota : Self.acceptsPerTurn) {
-            guard tryEnter(listener.frontend) else { return pauseAtLimit(number) }
+            guard tryEnter(listener) else { return pauseAtLimit(number) }
             var address = RawSocketAddress()
             let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
                 withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listener.descriptor, $0, length) }
@@ -36,7 +36,7 @@ extension ForwardingThread {
                 begin(descriptor, from: address, listener: number)
                 continue
             }
-            leave(listener.frontend)
+            leave(listener.frontend, listener.bind)
             switch -descriptor {
             case EAGAIN: return handleEmptyQueue(number)
             // The socket does not listen: epoll would report that again and again.
@@ -84,9 +84,20 @@ extension ForwardingThread {
         wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil)
     }
 
-    /// Takes a place among the sessions of the frontend and of the process. The frontend's place is taken first: a thread that stops at the frontend's limit must
-    /// not hold a place of the process in the meantime.
-    private func tryEnter(_ frontend: Int) -> Bool {
+    /// Takes a place among the sessions of the bind, if it counts them, of the frontend and of the process, in this order: a thread that stops at the frontend's
+    /// limit must not hold a place of the process in the meantime.
+    private func tryEnter(_ listener: Listener) -> Bool {
+        guard listener.bind != Session.noBind else { return tryEnter(frontend: listener.frontend) }
+        let cell = state.bindCells[Int(listener.bind)]
+        guard cell.pointee.sessions.tryEnter(limit: cell.pointee.connectionsMax) else { return false }
+        guard tryEnter(frontend: listener.frontend) else {
+            cell.pointee.sessions.leave()
+            return false
+        }
+        return true
+    }
+
+    private func tryEnter(frontend: Int) -> Bool {
         guard state.frontendCells[frontend].pointee.sessions.tryEnter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else { return false }
         guard state.process[0].pointee.sessions.tryEnter(limit: state.sessionsMax) else {
             state.frontendCells[frontend].pointee.sessions.leave()
@@ -95,8 +106,9 @@ extension ForwardingThread {
         return true
     }
 
-    /// Returns both places, and wakes the threads that wait for one.
-    func leave(_ frontend: Int) {
+    /// Returns these places, and wakes the threads that wait for one.
+    func leave(_ frontend: Int, _ bind: UInt32) {
+        if bind != Session.noBind { state.bindCells[Int(bind)].pointee.sessions.leave() }
         state.frontendCells[frontend].pointee.sessions.leave()
         state.process[0].pointee.sessions.leave()
         guard state.process[0].pointee.pausedThreads.load(ordering: .sequentiallyConsistent) != 0 else { return }
@@ -114,20 +126,34 @@ extension ForwardingThread {
         let bit = UInt64(1) << UInt64(index)
         let before = state.process[0].pointee.pausedThreads.bitwiseOr(bit, ordering: .sequentiallyConsistent).oldValue
         if before & bit == 0 {
-            let frontend = listeners[number].frontend
-            reportPause(number) { thread in
-                let isProcess = thread.state.process[0].pointee.sessions.value >= thread.state.sessionsMax
-                thread.line.append(isProcess ? "the process's maxconn " : "its maxconn ")
-                let limit = isProcess ? thread.state.sessionsMax : Int(thread.state.frontendRules[frontend].pointee.connectionsMax)
-                thread.line.append(Int64(limit))
-                thread.line.append(": new connections wait until a session ends.")
-            }
+            reportPause(number) { $0.appendLimit(of: number) }
         }
         // A session may have ended before the bit was set. Sessions that end from here on wake this thread.
-        if tryEnter(listeners[number].frontend) {
-            leave(listeners[number].frontend)
+        if tryEnter(listeners[number]) {
+            leave(listeners[number].frontend, listeners[number].bind)
             state.mailboxes[index].pointee.wakeUp.signal()
         }
+    }
+
+    /// Appends the limit that a listener has reached: the process's, the bind's or the frontend's.
+    private mutating func appendLimit(of number: Int) {
+        let (bind, frontend) = (listeners[number].bind, listeners[number].frontend)
+        var limit = Int(state.frontendRules[frontend].pointee.connectionsMax)
+        if state.process[0].pointee.sessions.value >= state.sessionsMax {
+            limit = state.sessionsMax
+            line.append("the process's maxconn ")
+        } else if bind != Session.noBind, case let own = state.bindCells[Int(bind)].pointee.connectionsMax, own > 0,
+            state.bindCells[Int(bind)].pointee.sessions.value >= own
+        {
+            limit = own
+            line.append("the maxconn of bind ")
+            line.append(listenerNames[number])
+            line.append(", ")
+        } else {
+            line.append("its maxconn ")
+        }
+        line.append(Int64(limit))
+        line.append(": new connections wait until a session ends.")
     }
 
     /// Pauses accepting because the system is out of descriptors or memory.
@@ -166,7 +192,7 @@ extension ForwardingThread {
         let frontend = listeners[listener].frontend
         guard let (index, isNew) = sessions.take() else {
             close(descriptor)
-            return leave(frontend)
+            return leave(frontend, listeners[listener].bind)
         }
         if isNew { wheel.prepare(index) }
         let session = sessions[index]
@@ -177,11 +203,13 @@ extension ForwardingThread {
         session.pointee.down.pipe = -1
         session.pointee.frontend = UInt16(frontend)
         session.pointee.listener = UInt32(listener)
+        session.pointee.bind = listeners[listener].bind
         session.pointee.backend = Session.noBackend
         session.pointee.serverIndex = Session.noServer
         session.pointee.termination = .normal
         session.pointee.state = .waiting
         (session.pointee.acceptedAt, session.pointee.lastActivity) = (now, now)
+        (session.pointee.clientActivity, session.pointee.serverActivity) = (now, now)
         (session.pointee.assignedAt, session.pointee.connectStartedAt, session.pointee.connectedAt) = (-1, -1, -1)
         let wall = wallNow()
         session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)
@@ -189,9 +217,15 @@ extension ForwardingThread {
         counters.frontends[frontend].pointee.connections.add()
         state.process[0].pointee.sessions.updateMaximum()
         state.frontendCells[frontend].pointee.sessions.updateMaximum()
+        if session.pointee.bind != Session.noBind { countAccepted(session.pointee.bind) }
         let isRegistered = register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation))
         if isRegistered, awaitsHeader(index, session) { return }
         startSession(index, session, isRegistered: isRegistered)
+    }
+
+    private func countAccepted(_ bind: UInt32) {
+        counters.binds[Int(bind)].pointee.connections.add()
+        state.bindCells[Int(bind)].pointee.sessions.updateMaximum()
     }
 
     /// Starts the session: logs it, assigns its backend and connects to a server.

@@ -41,36 +41,19 @@ extension ForwardingThread {
 
     mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.connectStartedAt = now
-        guard let address = address(of: session.pointee.serverIndex) else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
+        guard let address = destination(of: session.pointee.serverIndex, session) else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
         guard let descriptor = openSocket(session.pointee.serverIndex, for: address) else {
             return waitForDescriptor(index, session, SystemError("socket", code: errno))
         }
         session.pointee.server = Side(descriptor: descriptor, flags: [])
         session.pointee.state = .connecting
-        let result = connectSocket(descriptor, session.pointee.serverIndex, address, session)
-        guard result == 0 || errno == EINPROGRESS else { return connectFailed(index, session, code: errno) }
+        let code = connectSocket(descriptor, session.pointee.serverIndex, address, session)
+        guard code == 0 else { return connectFailed(index, session, code: code) }
         guard register(descriptor, as: SessionToken(session.pointee.serverKind, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
         }
         armConnect(index, session)
-    }
-
-    /// The address of `server`; `nil` while it has none.
-    func address(of server: UInt32) -> RawSocketAddress? { state.serverCells[Int(server)].pointee.address.withLock { $0 } }
-
-    /// Opens a socket for a connect to `server` at `address`. Returns `nil`, with errno set, when the system has no socket left.
-    func openSocket(_ server: UInt32, for address: borrowing RawSocketAddress) -> Int32? {
-        let family = Int32(address.storage.ss_family)
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        counters.servers[Int(server)].pointee.connects.add()
-        counters.servers[Int(server)].pointee.sessions.add()
-        // With Nagle's algorithm the client's first bytes would wait until the header is acknowledged. Without a header the relay turns it off when necessary.
-        if family != AF_UNIX, state.serverRules[Int(server)].pointee.proxyHeader != nil { Sockets.disableNagle(descriptor) }
-        var userTimeout = state.serverRules[Int(server)].pointee.userTimeout
-        if userTimeout > 0, family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &userTimeout, 4) }
-        return descriptor
     }
 
     /// Arms the timer of a pending connect.
@@ -86,30 +69,6 @@ extension ForwardingThread {
             return session.pointee.connectStartedAt + Self.sameServerMilliseconds
         }
         return session.pointee.connectStartedAt + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
-    }
-
-    /// Connects to `server` at `address`. If the server's port is relative to the client's, the offset is applied first.
-    func connectSocket(_ descriptor: Int32, _ server: UInt32, _ address: borrowing RawSocketAddress, _ session: UnsafeMutablePointer<Session>) -> Int32 {
-        // A UNIX socket has no port to replace.
-        guard let offset = state.serverRules[Int(server)].pointee.clientPortOffset, let ip = address.address?.address else {
-            return address.withPointer { Glibc.connect(descriptor, $0, $1) }
-        }
-        guard let port = UInt16(exactly: Int(clientTarget(session).port) + offset) else {
-            errno = EADDRNOTAVAIL
-            return -1
-        }
-        return RawSocketAddress(.ip(ip, port: port)).withPointer { Glibc.connect(descriptor, $0, $1) }
-    }
-
-    /// The address that the client connected to; none when it cannot be found out.
-    func clientTarget(_ session: UnsafeMutablePointer<Session>) -> KernelAddress {
-        let target = sessions[extrasOf: session].target
-        if !target.isNone { return target }
-        let listener = listeners[Int(session.pointee.listener)].address
-        guard listener.isNone else { return listener }
-        var address = RawSocketAddress()
-        let result = address.withMutablePointer { getsockname(session.pointee.client.descriptor, $0, $1) }
-        return result == 0 ? KernelAddress(address) : KernelAddress()
     }
 
     /// Handles events on the server's descriptor.
@@ -266,13 +225,13 @@ extension ForwardingThread {
     mutating func forgetServer(_ session: UnsafeMutablePointer<Session>) {
         relay.discard(&session.pointee.down)
         session.pointee.server = Side(descriptor: -1, flags: [])
-        session.pointee.up.flags.remove(.finishesHandshake)
+        session.pointee.up.flags.remove([.finishesHandshake, .resetsSink])
         session.pointee.connectedAt = -1
     }
 
     /// Closes the connection to the server, if there is one.
     private mutating func closeServer(_ session: UnsafeMutablePointer<Session>) {
-        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
+        if session.pointee.server.descriptor >= 0 { closeSocket(session.pointee.server.descriptor, of: session.pointee.serverIndex) }
         forgetServer(session)
     }
 

@@ -3,7 +3,7 @@ import Synchronization
 
 // The names follow HAProxy's statistics. Each forwarding thread has its own counters, and readers add them up.
 
-/// One thread's counters of a frontend.
+/// One thread's counters of a frontend, or of one of its binds.
 package struct FrontendCounters: ~Copyable, Sendable {
     /// Connections accepted.
     package let connections = Counter()
@@ -101,19 +101,23 @@ package final class ThreadCounters: Sendable {
     package let servers: SharedCells<ServerCounters>
     /// By backend: its sessions, and events without a server.
     package let backends: SharedCells<ServerCounters>
+    /// By bind, flat over all frontends; zero for binds without statistics.
+    package let binds: SharedCells<FrontendCounters>
     private let cells = SharedCells<ThreadCell>(count: 1) { _ in ThreadCell() }
     /// The thread's report about its own state.
     package var own: ThreadCell { _read { yield cells[0].pointee } }
     /// The counters' addresses for the thread, which must not outlive this object.
     var addresses: CounterAddresses {
-        CounterAddresses(own: cells.addresses, frontends: frontends.addresses, servers: servers.addresses, backends: backends.addresses)
+        CounterAddresses(
+            own: cells.addresses, frontends: frontends.addresses, servers: servers.addresses, backends: backends.addresses, binds: binds.addresses)
     }
 
-    /// Creates zeroed counters for this many frontends, servers and backends.
-    package init(frontends: Int, servers: Int, backends: Int) {
+    /// Creates zeroed counters for this many frontends, servers, backends and binds.
+    package init(frontends: Int, servers: Int, backends: Int, binds: Int = 0) {
         self.frontends = SharedCells(count: frontends) { _ in FrontendCounters() }
         self.servers = SharedCells(count: servers) { _ in ServerCounters() }
         self.backends = SharedCells(count: backends) { _ in ServerCounters() }
+        self.binds = SharedCells(count: binds) { _ in FrontendCounters() }
     }
 }
 
@@ -124,6 +128,7 @@ struct CounterAddresses: Sendable {
     let frontends: ElementAddresses<FrontendCounters>
     let servers: ElementAddresses<ServerCounters>
     let backends: ElementAddresses<ServerCounters>
+    let binds: ElementAddresses<FrontendCounters>
 }
 
 extension Counter {

@@ -18,6 +18,8 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
     /// Nagle's algorithm is on at the sink: a small segment waits until the previous one is acknowledged. It is turned off before the second send, because many
     /// sessions send only once.
     static let delays = DirectionFlags(rawValue: 64)
+    /// `option nolinger` of the backend: the end of the source's stream is not forwarded. It ends the session, and the sink is reset.
+    static let resetsSink = DirectionFlags(rawValue: 128)
 }
 
 /// The bytes on their way from one side to the other, and their buffer or pipe.

@@ -55,18 +55,20 @@ extension ForwardingThread {
         dropSecond(session)
         wheel.cancel(index)
         if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session) {
-            close(session.pointee.server.descriptor)
+            if session.pointee.up.flags.contains(.resetsSink) { resetAtClose(session.pointee.server.descriptor) }
+            closeSocket(session.pointee.server.descriptor, of: session.pointee.serverIndex)
         }
+        if state.frontendRules[Int(session.pointee.frontend)].pointee.resetsClients { resetAtClose(session.pointee.client.descriptor) }
         close(session.pointee.client.descriptor)
         relay.discard(&session.pointee.up)
         relay.discard(&session.pointee.down)
         let heldServer = markPlaceReleased(session)
         if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEndedSession(session)
-        if wasSession, session.pointee.header != .refused { logSession(session) }
+        if wasSession, session.pointee.header != .refused, !session.pointee.isLogged { logSession(session) }
         // The place is freed after logging: otherwise the line would count the session that takes the place over.
         if heldServer { state.freePlace(of: session.pointee.serverIndex) }
-        leave(Int(session.pointee.frontend))
+        leave(Int(session.pointee.frontend), session.pointee.bind)
         if session.pointee.isReady {
             session.pointee.state = .ended
             session.pointee.generation = (session.pointee.generation &+ 1) & SessionToken.generationMask

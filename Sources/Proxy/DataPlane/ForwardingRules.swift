@@ -9,9 +9,14 @@ struct FrontendRules: BitwiseCopyable, Sendable {
     var defaultBackend: UInt16
     /// True when sessions may begin before their PROXY header: every server speaks first, and none needs the client's address before that.
     var greetsBeforeHeader: Bool
+    /// `option independent-streams`, `option nolinger`.
+    var hasIndependentTimeout: Bool
+    var resetsClients: Bool
     var connectionsMax: Int32
     var clientTimeout: Int64
     var clientFinTimeout: Int64
+    /// The time for a PROXY header.
+    var handshakeTimeout: Int64
 
     init(_ frontend: Frontend, backends: [Backend], processLimit: Int) {
         defaultBackend = frontend.backend.map { UInt16($0) } ?? Session.noBackend
@@ -19,6 +24,9 @@ struct FrontendRules: BitwiseCopyable, Sendable {
         connectionsMax = Int32(clamping: frontend.connectionsMax ?? processLimit)
         clientTimeout = frontend.clientTimeout?.wholeMilliseconds ?? -1
         clientFinTimeout = frontend.clientFinTimeout?.wholeMilliseconds ?? -1
+        handshakeTimeout = (frontend.handshakeTimeout ?? frontend.clientTimeout)?.wholeMilliseconds ?? -1
+        hasIndependentTimeout = frontend.hasIndependentTimeout
+        resetsClients = frontend.resetsClients
     }
 }
 
@@ -38,6 +46,11 @@ struct BackendRules: BitwiseCopyable, Sendable {
     /// The protocol in which its clients wait for a first packet.
     var refusalProtocol: ServerFirst
     var hedges: Bool
+    /// `option nolinger`, `option abortonclose`, `option independent-streams`, `option tcp-smart-connect`.
+    var resetsServers: Bool
+    var abortsOnClose: Bool
+    var hasIndependentTimeout: Bool
+    var delaysAcknowledgements: Bool
 
     init(_ backend: Backend) {
         balance = backend.balance
@@ -52,12 +65,16 @@ struct BackendRules: BitwiseCopyable, Sendable {
         greetingTimeout = backend.greetingTimeout.wholeMilliseconds
         hedges = backend.hedgesGreetings
         refusalProtocol = backend.refusalProtocol
+        resetsServers = backend.resetsServers
+        abortsOnClose = backend.abortsOnClose
+        hasIndependentTimeout = backend.hasIndependentTimeout
+        delaysAcknowledgements = backend.delaysAcknowledgements
     }
 }
 
 extension Backend {
     /// True when every server speaks first, and none needs the client's address before that.
-    fileprivate var greetsBeforeHeader: Bool { !servers.isEmpty && servers.allSatisfy { speaksFirst($0) && !$0.needsClient } }
+    fileprivate var greetsBeforeHeader: Bool { !servers.isEmpty && servers.allSatisfy { speaksFirst($0) && !needsClient($0) } }
 }
 
 /// A server's settings as the session path reads them.
@@ -66,6 +83,10 @@ struct ServerRules: Sendable {
     var backend: Int
     /// The offset to the client's port when the server's port is relative to it; otherwise `nil`.
     var clientPortOffset: Int?
+    /// True when sessions go to the address that their client has connected to.
+    var hasClientAddress: Bool
+    /// Index into the sources; `nil` for the kernel's choice of the local address.
+    var source: UInt32?
     /// `tcp-ut` in milliseconds; 0 for the system's default.
     var userTimeout: Int32
     /// The form of the PROXY header that the server expects.
@@ -75,9 +96,11 @@ struct ServerRules: Sendable {
     /// What the server sends before its clients do.
     var opening: ServerFirst
 
-    init(_ server: Server, of backend: Backend, at index: Int) {
+    init(_ server: Server, of backend: Backend, at index: Int, source: UInt32?) {
         self.backend = index
         clientPortOffset = if case .client(let offset) = server.port { offset } else { nil }
+        hasClientAddress = server.hasClientAddress
+        self.source = source
         userTimeout = Int32(clamping: server.userTimeout?.wholeMilliseconds ?? 0)
         proxyHeader = server.proxyHeader
         finishesHandshakes = backend.finishesHandshakes(of: server)

@@ -29,6 +29,10 @@ package final class ForwardingState: Sendable {
     package let backendCells: SharedCells<BackendCell>
     /// By server, flat over all backends.
     package let serverCells: SharedCells<ServerCell>
+    /// By bind, flat over all frontends.
+    package let bindCells: SharedCells<BindCell>
+    /// The flat index of each frontend's first bind.
+    package let firstBinds: [Int]
     /// By server and reason: how often sessions have left the server.
     let tallies: SharedCells<Tally>
     /// The flat index of each backend's first server.
@@ -51,6 +55,9 @@ package final class ForwardingState: Sendable {
     let backendRules: FrozenTable<BackendRules>
     /// By server, flat over all backends.
     let serverRules: FrozenTable<ServerRules>
+    /// By server with a `source`.
+    let sources: FrozenTable<SourceRules>
+    let sourcePorts: SharedCells<SourcePorts>
     /// By thread: the addresses of its backends' counters.
     let backendCounters: FrozenTable<ElementAddresses<ServerCounters>>
 
@@ -88,11 +95,30 @@ package final class ForwardingState: Sendable {
         }
         let addresses = routes.joined().map(\.address)
         serverCells = SharedCells(count: servers, areApart: true) { ServerCell(address: addresses[$0]) }
-        let rules = backends.enumerated().flatMap { index, backend in backend.servers.map { ServerRules($0, of: backend, at: index) } }
+        var sources: [SourceSettings] = []
+        var rules: [ServerRules] = []
+        for (index, backend) in backends.enumerated() {
+            for server in backend.servers {
+                let source = backend.source(of: server)
+                rules.append(ServerRules(server, of: backend, at: index, source: source == nil ? nil : UInt32(sources.count)))
+                if let source { sources.append(source) }
+            }
+        }
         serverRules = FrozenTable(rules)
+        self.sources = FrozenTable(sources.map { SourceRules($0) })
+        sourcePorts = SharedCells(count: sources.count, areApart: true) { SourcePorts(sources[$0]) }
         tallies = SharedCells(count: servers * RetryReason.count) { _ in Tally() }
-        counters = (0..<threads).map { _ in ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
-        inherited = ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count)
+        let binds = frontends.flatMap(\.binds)
+        var bind = 0
+        firstBinds = frontends.map { frontend in
+            defer { bind += frontend.binds.count }
+            return bind
+        }
+        bindCells = SharedCells(count: binds.count, areApart: true) { BindCell(binds[$0]) }
+        counters = (0..<threads).map { _ in
+            ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count, binds: binds.count)
+        }
+        inherited = ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count, binds: binds.count)
         allCounters = counters + [inherited]
         frontendRules = FrozenTable(frontends.map { FrontendRules($0, backends: backends, processLimit: sessionsMax) })
         backendRules = FrozenTable(backends.map { BackendRules($0) })
@@ -120,6 +146,13 @@ package final class ForwardingState: Sendable {
             backendCells[backend].pointee.retryBudget.withLock { $0.update(sessions: sessions, now: now.nanoseconds / 1_000_000) }
             backendCells[backend].pointee.hedgeBudget.withLock { $0.update(sessions: sessions, now: now.nanoseconds / 1_000_000) }
         }
+    }
+
+    /// The flat index of a bind of `frontend` that has its own limit or statistics; `nil` for any other bind.
+    func trackedBind(_ bind: Int, of frontend: Int) -> Int? {
+        let settings = frontends[frontend]
+        guard settings.binds.indices.contains(bind), settings.countsBinds || settings.binds[bind].connectionsMax != nil else { return nil }
+        return firstBinds[frontend] + bind
     }
 
     /// The flat index of a server.

@@ -57,6 +57,8 @@ struct ForwardingThread: ~Copyable {
         let address: KernelAddress
         /// True when a PROXY header may come first.
         let mayHaveHeader: Bool
+        /// Index into the flat table of all binds; `Session.noBind` unless the bind has its own limit or statistics.
+        let bind: UInt32
         /// True while epoll reports the listener. Polling is level-triggered: a frontend at its limit is not polled, or it would keep the thread busy.
         var isPolled = true
         /// True when the listener closes as soon as its accept queue is empty.
@@ -82,10 +84,12 @@ struct ForwardingThread: ~Copyable {
         self.now = now
         self.poller = poller
         self.log = log
-        self.listeners = listeners.map {
-            Listener(
-                descriptor: $0.file.raw, frontend: $0.frontend, address: $0.address.map { KernelAddress(RawSocketAddress($0)) } ?? KernelAddress(),
-                mayHaveHeader: $0.proxyHeader != .none)
+        self.listeners = listeners.map { listener in
+            let bind = listener.bind.flatMap { state.trackedBind($0, of: listener.frontend) }
+            return Listener(
+                descriptor: listener.file.raw, frontend: listener.frontend,
+                address: listener.address.map { KernelAddress(RawSocketAddress($0)) } ?? KernelAddress(), mayHaveHeader: listener.proxyHeader != .none,
+                bind: bind.map { UInt32($0) } ?? Session.noBind)
         }
         listenerFiles = listeners.map { $0.file }
         listenerNames = listeners.map { Array($0.name.utf8) }

@@ -51,6 +51,8 @@ extension ForwardingThread {
             return false
         }
         poller.remove(descriptor)
+        // The port is given back although the connection still uses it: sessions get it last.
+        releasePort(descriptor, of: UInt32(server))
         let file = OpenFile(FileDescriptor(owning: descriptor))
         let bytes = opening.map { relay.heldBytes($0) } ?? []
         let handshake = AbandonedHandshake(file: file, backend: Int(session.pointee.backend), server: server, isGreeted: isGreeted, opening: bytes)
@@ -63,7 +65,7 @@ extension ForwardingThread {
     mutating func abandonHandshake(_ session: UnsafeMutablePointer<Session>) {
         if !handOverHandshake(session) {
             resetAtClose(session.pointee.server.descriptor)
-            close(session.pointee.server.descriptor)
+            closeSocket(session.pointee.server.descriptor, of: session.pointee.serverIndex)
         }
         forgetServer(session)
     }

@@ -51,27 +51,54 @@ extension ForwardingThread {
         }
     }
 
-    /// `option tcplog`: `%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq`.
+    /// `option logasap`: writes the session's line when the session is bound to its server. As in HAProxy, it shows the moment of the connect, and the line of a
+    /// session that `option dontlog-normal` hides is written at its end if it ends with an error.
+    mutating func logEarly(_ session: UnsafeMutablePointer<Session>) {
+        let settings = state.frontendLogs[Int(session.pointee.frontend)]
+        guard settings.pointee.sessions == .tcp, settings.pointee.targetCount > 0, session.pointee.header == .none else { return }
+        guard hasError(session) || !settings.pointee.options.contains(.hidesNormal) else { return }
+        session.pointee.isLogged = true
+        logTCP(session, time: session.pointee.connectedAt, bytes: 0)
+    }
+
+    /// Logs a session's end with `option tcplog`.
     private mutating func logEnd(_ session: UnsafeMutablePointer<Session>) {
-        let frontend = Int(session.pointee.frontend)
-        let settings = state.frontendLogs[frontend]
+        let settings = state.frontendLogs[Int(session.pointee.frontend)]
         let cause = session.pointee.termination.cause
         let isQuiet = session.pointee.up.bytes == 0 && (cause == UInt8(ascii: "-") || cause == UInt8(ascii: "C"))
         guard settings.pointee.targetCount > 0, !(settings.pointee.hidesEmptySessions && isQuiet) else { return }
+        guard hasError(session) || !settings.pointee.options.contains(.hidesNormal) else { return }
+        logTCP(session, time: now, bytes: session.pointee.down.bytes)
+    }
+
+    /// `%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq`, with the total time up to `time`.
+    private mutating func logTCP(_ session: UnsafeMutablePointer<Session>, time: Int64, bytes: UInt64) {
+        let frontend = Int(session.pointee.frontend)
+        let options = state.frontendLogs[frontend].pointee.options
         startLine(session)
         line.append(" ")
         appendServer(session)
         line.append(" ")
         appendTimes(session)
+        line.append(options.contains(.early) ? "/+" : "/")
+        line.append(time - session.pointee.acceptedAt)
+        line.append(options.contains(.early) ? " +" : " ")
+        line.append(Int64(bytes))
         line.append(" ")
-        line.append(Int64(session.pointee.down.bytes))
-        line.append(" ")
-        line.append(byte: cause)
+        line.append(byte: session.pointee.termination.cause)
         line.append(byte: session.pointee.termination.phase)
         line.append(" ")
         appendCounts(session)
-        send(.info, frontend)
+        send(hasError(session) ? errorLevel(frontend) : .info, frontend)
     }
+
+    /// True for a session with an error, a retry or a redispatch: `option dontlog-normal` does not hide it.
+    private func hasError(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        !session.pointee.termination.isNormal || session.pointee.isRedispatched || session.pointee.retries > 0
+    }
+
+    /// The level of lines about errors: `option log-separate-errors`.
+    private func errorLevel(_ frontend: Int) -> LogLevel { state.frontendLogs[frontend].pointee.options.contains(.raisesErrors) ? .error : .info }
 
     /// `127.0.0.1:38674 [22/Nov/2026:17:34:14.105] mysql/1: Received something ...`: HAProxy's line for a refused connection.
     mutating func logRefusal(_ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
@@ -85,7 +112,7 @@ extension ForwardingThread {
         line.append(listenerNames[Int(session.pointee.listener)])
         line.append(": ")
         line.append(Array(reason.rawValue.utf8))
-        send(.info, frontend)
+        send(errorLevel(frontend), frontend)
     }
 
     /// `%ci:%cp [%t] %ft`.
@@ -112,14 +139,13 @@ extension ForwardingThread {
         line.append(state.serverNames[Int(session.pointee.serverIndex)].pointee.bytes)
     }
 
+    /// `%Tw/%Tc`.
     private mutating func appendTimes(_ session: UnsafeMutablePointer<Session>) {
         let assigned = session.pointee.assignedAt
         let wasQueued = session.pointee.termination == Termination("s", "Q") || session.pointee.termination == Termination("C", "Q")
         line.append(assigned >= 0 ? assigned - session.pointee.acceptedAt : wasQueued ? now - session.pointee.acceptedAt : -1)
         line.append("/")
         line.append(session.pointee.connectedAt >= 0 ? session.pointee.connectedAt - assigned : -1)
-        line.append("/")
-        line.append(now - session.pointee.acceptedAt)
     }
 
     private mutating func appendCounts(_ session: UnsafeMutablePointer<Session>) {

@@ -53,9 +53,9 @@ extension ForwardingThread {
         session.pointee.header != .required || state.frontendRules[Int(session.pointee.frontend)].pointee.greetsBeforeHeader
     }
 
-    /// Waits up to `timeout client` for a header that is required first or that has begun to arrive.
+    /// Waits up to `timeout client-hs` for a header that is required first or that has begun to arrive.
     private mutating func waitForHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let limit = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
+        let limit = state.frontendRules[Int(session.pointee.frontend)].pointee.handshakeTimeout
         session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.acceptedAt + limit
         if limit < 0 { wheel.cancel(index) } else { wheel.arm(index, deadline: session.pointee.stateDeadline) }
     }
@@ -126,6 +126,8 @@ extension ForwardingThread {
             begin(index, session)
         } else if state.frontendLogs[Int(session.pointee.frontend)].pointee.sessions == .connect {
             logConnect(session)
+        } else if session.pointee.state == .established, state.frontendLogs[Int(session.pointee.frontend)].pointee.options.contains(.early) {
+            logEarly(session)
         }
         return true
     }

@@ -10,13 +10,16 @@ package struct ProxyLog: Sendable {
     package var sessions: SessionLog
     /// `option dontlognull`.
     package var hidesEmptySessions: Bool
+    /// Options about `option tcplog`'s lines.
+    package var options: SessionLogOptions
 
     /// Creates a proxy's log.
-    package init(targets: [Int], tag: [UInt8], sessions: SessionLog, hidesEmptySessions: Bool) {
+    package init(targets: [Int], tag: [UInt8], sessions: SessionLog, hidesEmptySessions: Bool, options: SessionLogOptions = []) {
         self.targets = targets
         self.tag = tag
         self.sessions = sessions
         self.hidesEmptySessions = hidesEmptySessions
+        self.options = options
     }
 }
 
@@ -27,6 +30,7 @@ struct FrontendLog: BitwiseCopyable, Sendable {
     let targetCount: Int
     let sessions: SessionLog
     let hidesEmptySessions: Bool
+    let options: SessionLogOptions
 }
 
 /// The frontends' logs as forwarding threads read them.
@@ -43,7 +47,8 @@ struct FrozenLogs: Sendable {
             logs.map { log in
                 defer { first += log.targets.count }
                 return FrontendLog(
-                    firstTarget: first, targetCount: log.targets.count, sessions: log.sessions, hidesEmptySessions: log.hidesEmptySessions)
+                    firstTarget: first, targetCount: log.targets.count, sessions: log.sessions, hidesEmptySessions: log.hidesEmptySessions,
+                    options: log.options)
             })
         tags = FrozenTexts(logs.map(\.tag))
         targets = FrozenTable(logs.flatMap(\.targets))

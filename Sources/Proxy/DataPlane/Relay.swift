@@ -356,7 +356,7 @@ struct Relay: ~Copyable {
         if !direction.flags.contains(.shut) {
             direction.flags.insert(.shut)
             let isHandshake = direction.bytes == 0 && direction.flags.contains(.finishesHandshake)
-            if !isLast, !isHandshake, !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
+            if !isLast, !isHandshake, !direction.flags.contains(.resetsSink), !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
         }
         return .finished
     }

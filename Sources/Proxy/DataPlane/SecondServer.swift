@@ -50,10 +50,10 @@ extension ForwardingThread {
         session.pointee.second = SecondServer(server: server, askedAt: now)
         session.pointee.askAt = now + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
         session.pointee.stateDeadline = greetingDeadline(session)
-        guard let address = address(of: server), let descriptor = openSocket(server, for: address) else { return dropSecond(session) }
+        guard let address = destination(of: server, session), let descriptor = openSocket(server, for: address) else { return dropSecond(session) }
         session.pointee.second.side.descriptor = descriptor
-        let result = connectSocket(descriptor, server, address, session)
-        guard result == 0 || errno == EINPROGRESS else { return secondFailed(index, session, connectCode: errno) }
+        let code = connectSocket(descriptor, server, address, session)
+        guard code == 0 else { return code == EADDRNOTAVAIL ? dropSecond(session) : secondFailed(index, session, connectCode: code) }
         if !register(descriptor, as: SessionToken(session.pointee.secondKind, index: index, generation: session.pointee.generation)) { dropSecond(session) }
     }
 
@@ -118,7 +118,7 @@ extension ForwardingThread {
     /// Replaces a second server that has failed.
     private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: RetryReason) {
         state.report(reason, of: session.pointee.second.server)
-        close(session.pointee.second.side.descriptor)
+        closeSocket(session.pointee.second.side.descriptor, of: session.pointee.second.server)
         session.pointee.second.side.descriptor = -1
         giveUpSecond(session)
         session.pointee.askAt = now + Self.askRetryMilliseconds
@@ -140,7 +140,7 @@ extension ForwardingThread {
         returnPlace(of: second.server)
         if second.side.descriptor >= 0, !handOverHandshake(second.side, of: second.server, session, isConnected: second.isConnected) {
             resetAtClose(second.side.descriptor)
-            close(second.side.descriptor)
+            closeSocket(second.side.descriptor, of: second.server)
         }
     }
 }

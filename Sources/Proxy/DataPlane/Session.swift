@@ -71,6 +71,7 @@ struct SessionExtras: BitwiseCopyable {
 struct Session: BitwiseCopyable {
     static let noServer = UInt32.max
     static let noBackend = UInt16.max
+    static let noBind = UInt32.max
 
     /// Changes at every accept and close, so that a late event does not match a later session.
     var generation: UInt32
@@ -88,6 +89,8 @@ struct Session: BitwiseCopyable {
     var hasExtras: Bool
     /// True when the queue that the session entered last is that of its server, and not its backend's.
     var isQueuedAtServer: Bool
+    /// The session's line has been written already, at its connect: `option logasap`.
+    var isLogged: Bool
     var nextReady: UInt32
     var client: Side
     var server: Side
@@ -106,6 +109,8 @@ struct Session: BitwiseCopyable {
     var serverIndex: UInt32
     /// The listener's index in its thread.
     var listener: UInt32
+    /// Index into the flat table of all binds; `noBind` unless the bind has its own limit or statistics.
+    var bind: UInt32
     var retries: UInt16
     /// Whether keepalive toward the server has been set up, which happens once, when the session is old enough.
     var isKeepAliveDone: Bool
@@ -117,6 +122,9 @@ struct Session: BitwiseCopyable {
     /// When a server was last assigned after a pause. Connects that follow immediately belong to the same attempt.
     var assignedAt: Int64
     var lastActivity: Int64
+    /// When bytes were last read from the client and from the server, for `option independent-streams`.
+    var clientActivity: Int64
+    var serverActivity: Int64
     /// When the first of its directions was shut; 0 before.
     var halfClosedAt: Int64
     /// When a connect, a greeting, a pause or the queue times out.

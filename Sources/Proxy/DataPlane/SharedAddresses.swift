@@ -36,6 +36,11 @@ struct SharedAddresses: ~Copyable, Sendable {
     let serverCells: ElementAddresses<ServerCell>
     let serverRules: ElementAddresses<ServerRules>
     let serverNames: ElementAddresses<FrozenText>
+    /// By server with a `source`.
+    let sources: ElementAddresses<SourceRules>
+    let sourcePorts: ElementAddresses<SourcePorts>
+    /// By bind, flat over all frontends.
+    let bindCells: ElementAddresses<BindCell>
     /// By server and reason.
     private let tallies: ElementAddresses<Tally>
     private let pinned = Pinned()
@@ -60,6 +65,9 @@ struct SharedAddresses: ~Copyable, Sendable {
         serverCells = state.serverCells.addresses
         serverRules = state.serverRules.addresses
         serverNames = state.names.servers.addresses
+        sources = state.sources.addresses
+        sourcePorts = state.sourcePorts.addresses
+        bindCells = state.bindCells.addresses
         tallies = state.tallies.addresses
     }
 

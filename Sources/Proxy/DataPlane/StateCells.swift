@@ -37,6 +37,9 @@ package struct BackendCell: ~Copyable, Sendable {
     /// Limits how many sessions ask a second server because the first one is slow.
     package let hedgeBudget: Mutex<RetryBudget>
 
+    /// When a thread last logged that a connect has no local address or port, in milliseconds. The thread that updates it writes the line.
+    let sourceReportedAt = Atomic<Int64>(.min)
+
     /// Creates the initial cell.
     init(balancer: BackendBalancer, retryBudget: RetryBudget, hedgeBudget: RetryBudget) {
         self.balancer = Mutex(balancer)
@@ -53,6 +56,17 @@ package struct FrontendCell: ~Copyable, Sendable {
     let pauseReportedAt = Atomic<Int64>(.min)
     /// When a thread last logged a late PROXY header, in milliseconds.
     let lateHeaderReportedAt = Atomic<Int64>(.min)
+}
+
+/// A bind's process-wide cell.
+package struct BindCell: ~Copyable, Sendable {
+    /// Sessions, if the bind has its own limit or statistics.
+    package let sessions = Gauge()
+    /// `maxconn` of the bind; 0 without a limit.
+    package let connectionsMax: Int
+
+    /// Creates the cell of `bind`.
+    init(_ bind: Bind) { connectionsMax = bind.connectionsMax ?? 0 }
 }
 
 /// State of the whole process.

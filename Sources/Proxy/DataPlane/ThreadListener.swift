@@ -13,13 +13,16 @@ package struct ThreadListener: Sendable {
     package var name: String
     /// Whether a PROXY header comes first.
     package var proxyHeader: ProxyHeaderRule
+    /// Index into the frontend's binds; `nil` if the bind needs neither its own limit nor its own statistics.
+    package var bind: Int?
 
     /// Creates a listener of `frontend`.
-    package init(file: OpenFile, frontend: Int, address: SocketAddress?, name: String = "1", proxyHeader: ProxyHeaderRule = .none) {
+    package init(file: OpenFile, frontend: Int, address: SocketAddress?, name: String = "1", proxyHeader: ProxyHeaderRule = .none, bind: Int? = nil) {
         self.file = file
         self.frontend = frontend
         self.address = address
         self.name = name
         self.proxyHeader = proxyHeader
+        self.bind = bind
     }
 }

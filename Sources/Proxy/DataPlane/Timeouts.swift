@@ -29,20 +29,26 @@ extension ForwardingThread {
         let tunnel = backend.pointee.tunnelTimeout
         let client = deadline(
             session, reads: session.pointee.up, writes: session.pointee.down, idle: isTunnel ? tunnel : frontend.pointee.clientTimeout,
-            halfClosed: frontend.pointee.clientFinTimeout)
+            halfClosed: frontend.pointee.clientFinTimeout,
+            lastActivity: frontend.pointee.hasIndependentTimeout ? session.pointee.clientActivity : session.pointee.lastActivity)
         let server = deadline(
             session, reads: session.pointee.down, writes: session.pointee.up, idle: isTunnel ? tunnel : backend.pointee.serverTimeout,
-            halfClosed: backend.pointee.serverFinTimeout)
+            halfClosed: backend.pointee.serverFinTimeout,
+            lastActivity: backend.pointee.hasIndependentTimeout ? session.pointee.serverActivity : session.pointee.lastActivity)
         return (client, server)
     }
 
     /// A side can time out while it may still send, or has yet to take pending bytes.
-    private func deadline(_ session: UnsafeMutablePointer<Session>, reads: Direction, writes: Direction, idle: Int64, halfClosed: Int64) -> Int64 {
-        guard !reads.flags.contains(.ended) || writes.hasPending else { return .max }
-        guard halfClosed >= 0, writes.flags.contains(.shut) || reads.flags.contains(.ended) else {
-            return idle < 0 ? .max : session.pointee.lastActivity + idle
-        }
-        return max(session.pointee.lastActivity, session.pointee.halfClosedAt) + halfClosed
+    ///
+    /// - Parameter lastActivity: the side's last activity while it may still send.
+    private func deadline(
+        _ session: UnsafeMutablePointer<Session>, reads: Direction, writes: Direction, idle: Int64, halfClosed: Int64, lastActivity: Int64
+    ) -> Int64 {
+        let hasEnded = reads.flags.contains(.ended)
+        guard !hasEnded || writes.hasPending else { return .max }
+        let lastActivity = hasEnded ? session.pointee.lastActivity : lastActivity
+        guard halfClosed >= 0, writes.flags.contains(.shut) || hasEnded else { return idle < 0 ? .max : lastActivity + idle }
+        return max(lastActivity, session.pointee.halfClosedAt) + halfClosed
     }
 
     mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {

@@ -1,6 +1,6 @@
 // Sums of all threads' counters, computed on demand.
 
-/// A frontend's totals.
+/// The totals of a frontend, or of one of its binds.
 package struct FrontendTotals: Equatable, Sendable {
     /// Connections accepted.
     package private(set) var connections: UInt64 = 0
@@ -123,6 +123,13 @@ extension ForwardingState {
     package func totals(ofFrontend frontend: Int) -> FrontendTotals {
         var totals = FrontendTotals()
         for thread in allCounters { totals.add(thread.frontends[frontend].pointee) }
+        return totals
+    }
+
+    /// The totals of a bind with statistics, by its flat index, without earlier processes.
+    package func totals(ofBind bind: Int) -> FrontendTotals {
+        var totals = FrontendTotals()
+        for thread in counters { totals.add(thread.binds[bind].pointee) }
         return totals
     }
 

@@ -17,13 +17,20 @@ extension ForwardingThread {
         }
         guard session.pointee.state != .greeting else { return session.pointee.hasClientInput ? bind(index, session) : () }
         // A pending connect is not interrupted, because it usually succeeds within a moment.
-        let isWaiting = session.pointee.state != .connecting
+        let isWaiting = session.pointee.state != .connecting || abortsOnClose(session)
         if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasClientLeft(session) { abandon(index, session) }
+    }
+
+    /// True with `option abortonclose`: the end of the client's stream ends a session without a server, even if the client has sent bytes.
+    private func abortsOnClose(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        session.pointee.hasBackend && state.backendRules[Int(session.pointee.backend)].pointee.abortsOnClose
     }
 
     /// True when the client has ended its stream without sending a byte. As in HAProxy, the session then ends without a server.
     func hasClientLeft(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard session.pointee.client.flags.contains(.hungUp), !session.pointee.up.flags.contains(.held) else { return false }
+        guard session.pointee.client.flags.contains(.hungUp) else { return false }
+        if abortsOnClose(session) { return true }
+        guard !session.pointee.up.flags.contains(.held) else { return false }
         var byte: UInt8 = 0
         return recv(session.pointee.client.descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
     }
@@ -50,6 +57,7 @@ extension ForwardingThread {
     func markEstablished(_ session: UnsafeMutablePointer<Session>) {
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader == nil { session.pointee.up.flags.insert(.delays) }
+        if state.backendRules[Int(session.pointee.backend)].pointee.resetsServers { session.pointee.up.flags.insert(.resetsSink) }
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
     }
 
@@ -143,19 +151,24 @@ extension ForwardingThread {
         let frontend = counters.frontends[Int(session.pointee.frontend)]
         let server = counters.servers[Int(session.pointee.serverIndex)]
         if up > 0 {
+            session.pointee.clientActivity = now
             frontend.pointee.bytesIn.add(up)
             server.pointee.bytesIn.add(up)
         }
         if down > 0 {
+            session.pointee.serverActivity = now
             frontend.pointee.bytesOut.add(down)
             server.pointee.bytesOut.add(down)
         }
+        guard session.pointee.bind != Session.noBind else { return }
+        counters.binds[Int(session.pointee.bind)].pointee.bytesIn.add(up)
+        counters.binds[Int(session.pointee.bind)].pointee.bytesOut.add(down)
     }
 
     /// True when both directions are done, or one side is dead and its bytes have been delivered.
     private func isOver(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let (upIsDone, downIsDone) = (session.pointee.up.isDone, session.pointee.down.isDone)
-        return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
+        return upIsDone && (downIsDone || session.pointee.up.flags.contains(.resetsSink)) || upIsDone && session.pointee.client.flags.contains(.dead)
             || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasClientLeftAfterGreeting(session)
     }
 }

@@ -3,6 +3,17 @@ import Glibc
 import LinuxIO
 import Wire
 
+/// How checks' sockets get the local address that `source` names, the same as sessions'. By default the kernel chooses.
+package struct CheckSource {
+    /// Binds a socket for a check of this server.
+    package var bind: (Int32, ServerReference) throws(SystemError) -> Void = { _, _ in }
+    /// Called once for each bound socket, before it is closed or handed over.
+    package var release: (Int32, ServerReference) -> Void = { _, _ in }
+
+    /// The kernel's choice.
+    package init() {}
+}
+
 /// Runs every server's checks on the control thread's loop: the sockets and timers around `Check` and `CheckSchedule`. It is independent of protocols.
 ///
 /// A server has at most one check in progress. As in HAProxy, the interval to the next check starts at the end of the last one.
@@ -19,6 +30,7 @@ package final class CheckRunner {
     private let reactor: Reactor
     private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
     private let openProgram: (ServerReference, SocketAddress) throws(SystemError) -> OpenFile
+    private let source: CheckSource
     private let finished: (ServerReference, CheckResult) -> CheckPace
     private let abandoned: (ServerReference, OpenFile) -> Bool
     private let plan: (ServerReference, CheckLimits) -> CheckPlan
@@ -38,6 +50,7 @@ package final class CheckRunner {
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
     ///   - openSocket: opens a socket for an address.
     ///   - openProgram: opens the connection of a check that a program makes, for a server at an address.
+    ///   - source: gives the sockets their local address.
     ///   - abandoned: takes the connection of a check that the server has not answered. It returns false to have the connection reset.
     ///   - finished: receives each result and returns the pace of the server's next check.
     package init(
@@ -49,11 +62,12 @@ package final class CheckRunner {
         openProgram: @escaping (ServerReference, SocketAddress) throws(SystemError) -> OpenFile = { _, _ throws(SystemError) in
             throw SystemError("fork", code: ENOSYS)
         },
+        source: CheckSource = CheckSource(),
         abandoned: @escaping (ServerReference, OpenFile) -> Bool = { _, _ in false },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
         self.reactor = reactor
-        (self.openSocket, self.openProgram) = (openSocket, openProgram)
+        (self.openSocket, self.openProgram, self.source) = (openSocket, openProgram, source)
         (self.plan, self.abandoned, self.finished) = (plan, abandoned, finished)
         let count = backends.reduce(0) { sum, backend in backend.isDisabled ? sum : sum + backend.servers.count { checkSettings($0) != nil } }
         var position = 0
@@ -203,14 +217,17 @@ package final class CheckRunner {
         let check = slot.plan.begin(reactor.now)
         // As in HAProxy, `addr` and `port` do not apply to a program: it gets the server's own address.
         guard let target = check.runsProgram ? slot.address : slot.target else { return failAtStart(check, slot, slot.missingTargetReason, .node) }
+        var opened: OpenFile?
         do throws(SystemError) {
             let (file, progress) = try connect(to: target, for: check, slot)
+            opened = file
             let attempt = CheckAttempt(file: file, check: check, now: reactor.now)
             try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
             slot.attempt = attempt
             arm(slot)
             if progress == .connected { connected(slot, attempt) }
         } catch {
+            if let opened { source.release(opened.raw, slot.server) }
             guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
             failAtStart(check, slot, Self.text(error), Self.isLocal(error) ? .node : Self.fault(error))
         }
@@ -220,8 +237,15 @@ package final class CheckRunner {
     private func connect(to target: SocketAddress, for check: any Check, _ slot: CheckSlot) throws(SystemError) -> (OpenFile, ConnectProgress) {
         if check.runsProgram { return (try openProgram(slot.server, target), .connected) }
         let file = OpenFile(try openSocket(target))
-        if case .ip = target { try prepare(file.raw, for: check, slot) }
-        return (file, try Sockets.connect(file.raw, to: target))
+        guard case .ip = target else { return (file, try Sockets.connect(file.raw, to: target)) }
+        try source.bind(file.raw, slot.server)
+        do throws(SystemError) {
+            try prepare(file.raw, for: check, slot)
+            return (file, try Sockets.connect(file.raw, to: target))
+        } catch {
+            source.release(file.raw, slot.server)
+            throw error
+        }
     }
 
     /// Ends a check that has failed before its connect began.
@@ -350,6 +374,7 @@ package final class CheckRunner {
 
     /// Closes the attempt's socket as its check requires.
     private func close(_ attempt: CheckAttempt, of slot: CheckSlot) {
+        source.release(attempt.file.raw, slot.server)
         let closing = attempt.check.closing
         if closing == .abandoned, slot.answer == nil {
             reactor.unwatch(attempt.file.raw)
