@@ -94,10 +94,10 @@ final class CheckBench {
     init() throws { reactor = try Reactor() }
 
     func start(
-        _ kind: CheckKind, at address: SocketAddress?, interval: Duration = .seconds(60), access: DatabaseAccess? = nil,
+        _ kind: CheckKind, at address: SocketAddress?, interval: Duration = .seconds(60), access: DatabaseAccess? = nil, source: CheckSource = CheckSource(),
         adjust: (inout Backend) -> Void = { _ in }
     ) {
-        start(at: address, interval: interval, kind) { limits in
+        start(at: address, interval: interval, kind, source: source) { limits in
             access.map { CheckPlan($0, limits: limits) { _ in } } ?? CheckPlan(kind, limits: limits)
         } adjust: {
             adjust(&$0)
@@ -106,7 +106,7 @@ final class CheckBench {
 
     func start(
         at address: SocketAddress?, interval: Duration = .seconds(60), _ kind: CheckKind = .connect,
-        settings checkSettings: (Server) -> CheckSettings? = { $0.check }, plan: @escaping (CheckLimits) -> CheckPlan,
+        settings checkSettings: (Server) -> CheckSettings? = { $0.check }, source: CheckSource = CheckSource(), plan: @escaping (CheckLimits) -> CheckPlan,
         adjust: (inout Backend) -> Void = { _ in }
     ) {
         var backend = Backend(name: "b", identifier: 2)
@@ -126,7 +126,8 @@ final class CheckBench {
                 guard let shortage else { return try Sockets.open(.stream, for: address) }
                 shortages += 1
                 throw shortage
-            }
+            },
+            source: source
         ) { [unowned self] _, result in
             results.append(result)
             return pace

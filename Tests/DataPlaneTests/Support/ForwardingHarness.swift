@@ -19,6 +19,7 @@ final class ForwardingHarness {
         var backend = Backend(name: "back", identifier: 3)
         var sessionLog = SessionLog.tcp
         var hidesEmptySessions = false
+        var logOptions: SessionLogOptions = []
         var weights: [Int]?
         var proxyHeader = ProxyHeaderRule.none
         /// Servers that are down at the start.
@@ -55,7 +56,8 @@ final class ForwardingHarness {
         var destinations = [LogDestination(target, place: .datagram(log.address))]
         if let other = settings.otherDestination { destinations.append(LogDestination(target, place: other)) }
         let proxyLog = ProxyLog(
-            targets: Array(destinations.indices), tag: Array("haproxy".utf8), sessions: settings.sessionLog, hidesEmptySessions: settings.hidesEmptySessions)
+            targets: Array(destinations.indices), tag: Array("haproxy".utf8), sessions: settings.sessionLog, hidesEmptySessions: settings.hidesEmptySessions,
+            options: settings.logOptions)
         routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: !settings.down.contains($0), weight: settings.weights?[$0] ?? 1) }
         let state = try ForwardingState(
             frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, threads: settings.threads,
@@ -73,7 +75,9 @@ final class ForwardingHarness {
             _ = fcntl(raw, F_SETFL, O_NONBLOCK)
             address = Sockets.localAddress(raw) ?? address
             listeners.append([
-                ThreadListener(file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address, proxyHeader: settings.proxyHeader)
+                ThreadListener(
+                    file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address, proxyHeader: settings.proxyHeader,
+                    bind: settings.frontend.binds.isEmpty ? nil : 0)
             ])
         }
         self.address = address
