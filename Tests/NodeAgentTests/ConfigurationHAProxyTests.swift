@@ -26,7 +26,8 @@ struct ConfigurationHAProxyTests {
     private static func global(_ line: String) -> String { "global\n \(line)\n" + listen("option tcplog") }
 
     static let files: [String] =
-        [
+        socketLines
+        + [
             "server t 127.0.0.1:8", "server-template t 2 127.0.0.1:8", "default-server check", "retries 2", "balance source", "fullconn 5",
             "timeout server 1s", "timeout tunnel 1s", "option redispatch", "option mysql-check", "option srvtcpka", "option log-health-checks",
             "load-server-state-from-file none", "option splice-auto", "option tcplog",
@@ -80,6 +81,41 @@ struct ConfigurationHAProxyTests {
         ].map { listen("server t 127.0.0.1:8 \($0)") }
         + ["agent-check agent-port 7", "agent-check", "track s"].map { listen("default-server \($0)\n server t 127.0.0.1:8 no-agent-check") }
         + [listen("option tcplog") + "backend l\n" + timeouts, "backend b\nbackend b\n" + listen("option tcplog")]
+
+    /// Options of sockets, connections and logs.
+    private static let socketLines: [String] =
+        [
+            "option abortonclose", "option tcp-smart-connect", "source 127.0.0.1", "option persist", "force-persist if TRUE",
+        ].map(frontend)
+        + [
+            "option contstats", "option dontlog-normal", "option log-separate-errors", "option logasap", "option socket-stats", "option tcp-smart-accept",
+        ].map(backend)
+        + [
+            "option nolinger", "no option nolinger", "option independent-streams", "no option logasap", "option persist", "force-persist unless FALSE",
+            "force-persist", "source 127.0.0.1", "source 127.0.0.1:5", "source 127.0.0.1:5-6", "source 127.0.0.1:+5", "source * usesrc clientip",
+            "source 127.0.0.1 usesrc 127.0.0.2 interface lo", "source", "source 127.0.0.1 x", "usesrc client", "interface lo", "no source",
+            "server t 127.0.0.1:8 id 3", "server t 127.0.0.1:8 id 0", "server t 127.0.0.1:8 id 3\n server u 127.0.0.1:8 id 3", "server t 127.0.0.1:8 cookie x",
+            "server t 127.0.0.1:8 redir /x", "server t 127.0.0.1:8 source 127.0.0.1:5-6", "server t 127.0.0.1:8 source 127.0.0.1:6-5",
+            "server t 127.0.0.1:8 source 127.0.0.1 usesrc", "server t 127.0.0.1:8 source 127.0.0.1 usesrc client interface lo check",
+            "server t 127.0.0.1:8 usesrc client", "server t 127.0.0.1:8 interface lo", "server t 127.0.0.1:8 tfo", "server t *:8", "server t :8",
+            "server t 0.0.0.0:8 check", "server t [::]:8", "server t *:+5", "server t abns@x", "server t tcp@127.0.0.1:8", "server t tcp6@127.0.0.1:8",
+            "server t ipv4@localhost:8", "server t udp@127.0.0.1:8", "server t mptcp@127.0.0.1:8", "server t fd@9",
+        ].map(listen)
+        + [
+            "id 3", "id 0", "id", "maxconn 5", "maxconn 0", "maxconn -1", "nice 5", "nice 1025", "process 1", "process 2", "process 1/all", "thread 1-2",
+            "thread x", "thread 65", "shards 2", "shards by-thread", "shards 0", "shards 100", "interface lo", "interface", "mss 1400", "mss -40", "mss 0",
+            "transparent", "tfo", "user root", "uid 0", "gid 0", "level admin", "level x", "severity-output number", "severity-output x",
+            "expose-fd listeners", "expose-fd x", "mode 600", "namespace no-such-namespace",
+        ].map { listen("bind 127.0.0.1:8 \($0)") }
+        + [
+            "abns@x", "tcp@127.0.0.1:8", "tcp4@127.0.0.1:8", "tcp6@127.0.0.1:8", "tcp6@[::1]:8", "ipv4@localhost:8", "udp@:8", "uxdg@/tmp/x", "uxst@/tmp/x",
+            "127.0.0.1:8-9 id 3", "/tmp/x user root group root mode 600 level admin maxconn 3",
+        ].map { listen("bind \($0)") }
+        + [
+            "/tmp/s severity-output number name a maxconn 5 id 5 nice 5 process 1 thread 1 shards 2 backlog 3", "/tmp/s severity-output x",
+            "abns@s level admin",
+            "tcp@127.0.0.1:8 interface lo v4v6 transparent mss 1000 tcp-ut 5s tfo",
+        ].map { global("stats socket \($0)") }
 
     @Test("a file is accepted or refused alike, with warnings for the same lines", arguments: files)
     func agrees(text: String) throws {

@@ -1,3 +1,4 @@
+import LinuxIO
 import Proxy
 import Testing
 import Wire
@@ -50,11 +51,22 @@ struct ConfigurationValueTests {
         ("/run/t.sock", [.unix("/run/t.sock")]),
         ("unix@run/t.sock", [.unix("run/t.sock")]),
         ("fd@3", [.inherited(3)]),
+        ("abns@t", [.unix(RawSocketAddress.abstractPath("t"))]),
+        ("abns@/t", [.unix(RawSocketAddress.abstractPath("/t"))]),
+        ("abns@" + String(repeating: "a", count: 107), [.unix("\0" + String(repeating: "a", count: 107))]),
+        ("tcp@10.0.0.1:1", [.ip(.v4(0x0a00_0001), port: 1)]),
+        ("tcp4@10.0.0.1:1-2", [.ip(.v4(0x0a00_0001), port: 1), .ip(.v4(0x0a00_0001), port: 2)]),
+        ("tcp6@[::1]:1", [.ip(.v6(high: 0, low: 1), port: 1)]),
+        ("tcp@:1", [.ip(.anyV4, port: 1)]), ("tcp4@:1", [.ip(.anyV4, port: 1)]), ("tcp6@:1", [.ip(.anyV6, port: 1)]), ("tcp@*:1", [.ip(.anyV4, port: 1)]),
+        ("ip@10.0.0.1:1", [.ip(.v4(0x0a00_0001), port: 1)]), ("uxst@/run/t", [.unix("/run/t")]), ("unix@/run/a@b", [.unix("/run/a@b")]),
+        ("tcp@db:1", [.name("db", port: 1)]), ("ipv4@host:1", [.name("host", port: 1)]), ("tcp6@host:1", [.name("host", port: 1)]),
         ("10.0.0.1:1-3", [.ip(.v4(0x0a00_0001), port: 1), .ip(.v4(0x0a00_0001), port: 2), .ip(.v4(0x0a00_0001), port: 3)]),
         (":1,:2,/x", [.ip(.anyV4, port: 1), .ip(.anyV4, port: 2), .unix("/x")]),
         ("10.0.0.1", nil), (":", nil), ("", nil), (":0", nil), (":65536", nil), (":3-1", nil), (":1-2-3", nil), (":1-2000", nil), (":1,", nil),
-        ("ipv6@10.0.0.1:1", nil), ("ipv4@[::1]:1", nil), ("10.0.0.256:1", nil), ("a b:1", nil), ("abns@x", nil), ("fd@x", nil), ("fd@", nil),
-        ("[::1]", nil), ("-:1", [.name("-", port: 1)]), ("/" + String(repeating: "a", count: 107), nil), ("quic4@:1", nil), ("ipv4@host:1", nil),
+        ("ipv6@10.0.0.1:1", nil), ("ipv4@[::1]:1", nil), ("10.0.0.256:1", nil), ("a b:1", nil), ("fd@x", nil), ("fd@", nil),
+        ("tcp6@10.0.0.1:1", nil), ("abns@", nil), ("abns@" + String(repeating: "a", count: 108), nil), ("uxdg@/x", nil), ("udp@:1", nil), ("mptcp@:1", nil),
+        ("sockpair@3", nil), ("abnsz@x", nil),
+        ("[::1]", nil), ("-:1", [.name("-", port: 1)]), ("/" + String(repeating: "a", count: 107), nil), ("quic4@:1", nil),
     ]
 
     @Test("of a bind line is an address, a list, a range, a path or a descriptor", arguments: binds)
@@ -75,7 +87,13 @@ struct ConfigurationValueTests {
         ("db01.internal.:3306", .name("db01.internal.", port: 3306), .fixed(3306)),
         ("/run/mysqld.sock", .unix("/run/mysqld.sock"), .client(offset: 0)),
         ("unix@/run/mysqld.sock", .unix("/run/mysqld.sock"), .client(offset: 0)),
-        ("*:1", nil, .fixed(1)), ("0.0.0.0:1", nil, .fixed(1)), (":1", nil, .fixed(1)), ("db:0", nil, .fixed(1)), ("db:x", nil, .fixed(1)),
+        ("*:1", .ip(.anyV4, port: 1), .fixed(1)), ("0.0.0.0:1", .ip(.anyV4, port: 1), .fixed(1)), (":1", .ip(.anyV4, port: 1), .fixed(1)),
+        ("*", .ip(.anyV4, port: 0), .client(offset: 0)), ("*:-5", .ip(.anyV4, port: 0), .client(offset: -5)), ("[::]:1", .ip(.anyV6, port: 1), .fixed(1)),
+        ("ipv6@*:1", .ip(.anyV6, port: 1), .fixed(1)), ("tcp@10.0.0.1:1", .ip(.v4(0x0a00_0001), port: 1), .fixed(1)),
+        ("ipv4@db:1", .name("db", port: 1), .fixed(1)), ("tcp6@db:1", .name("db", port: 1), .fixed(1)),
+        ("abns@db", .unix(RawSocketAddress.abstractPath("db")), .client(offset: 0)), ("uxst@/run/d", .unix("/run/d"), .client(offset: 0)),
+        ("tcp6@10.0.0.1:1", nil, .fixed(1)), ("udp@10.0.0.1:1", nil, .fixed(1)), ("sockpair@3", nil, .fixed(1)),
+        ("db:0", nil, .fixed(1)), ("db:x", nil, .fixed(1)),
         ("db:+x", nil, .fixed(1)), ("_mysql..internal", nil, .fixed(1)), ("_mysql._tcp.internal:+1", nil, .fixed(1)),
         ("_mysql._tcp.internal", nil, .fixed(1)), ("fd@3", nil, .fixed(1)), ("db..x:1", nil, .fixed(1)), ("1.2.3:1", nil, .fixed(1)),
     ]

@@ -51,6 +51,7 @@ struct ConfigurationChecks {
         var backend = proxy.backend
         backend.identifier = identifier
         backend.log = combinedLog(proxy, LogSettings())
+        backend.numberServers()
         for place in backend.servers.indices {
             guard let zone = backend.servers[place].zone, let own = configuration.global.zone else { continue }
             backend.servers[place].isFar = zone != own
@@ -173,26 +174,28 @@ struct ConfigurationChecks {
     /// Reports addresses that are used twice. Proxies can share one if there are several threads, as in HAProxy: this is a warning. Otherwise the start would
     /// fail.
     private mutating func checkListeners() {
-        typealias Listener = (endpoint: Endpoint, location: ConfigurationLocation, section: String, isShareable: Bool)
-        var listeners = configuration.global.statsSockets.map { Listener($0.endpoint, $0.location, "global", false) }
+        typealias Listener = (bind: Bind, section: String, isShareable: Bool)
+        var listeners = configuration.global.statsSockets.map { Listener($0.bind, "global", false) }
         for proxy in proxies where proxy.hasFrontend && !proxy.frontend.isDisabled {
             let isShareable = configuration.global.threads != 1
-            listeners += proxy.frontend.binds.map { Listener($0.endpoint, $0.location, proxy.title, isShareable && $0.endpoint.port > 0) }
+            listeners += proxy.frontend.binds.map { Listener($0, proxy.title, isShareable && $0.endpoint.port > 0) }
         }
-        for probe in configuration.probes { listeners += probe.binds.map { Listener($0.endpoint, $0.location, "probe \(probe.name)", false) } }
-        var seen: [Endpoint: Listener] = [:]
+        for probe in configuration.probes { listeners += probe.binds.map { Listener($0, "probe \(probe.name)", false) } }
+        // Sockets of different interfaces may have the same address.
+        var seen: [[String]: Listener] = [:]
         for listener in listeners {
-            guard let first = seen[listener.endpoint] else {
-                seen[listener.endpoint] = listener
+            let place = [listener.bind.endpoint.description, listener.bind.interface ?? ""]
+            guard let first = seen[place] else {
+                seen[place] = listener
                 continue
             }
             let isShared = first.isShareable && listener.isShareable
             let advice =
                 isShared
-                ? "the kernel splits connections between this listener and \(first.location): remove one of them"
-                : "the first is at \(first.location): write another address"
-            let problem = ConfigurationProblem.custom("duplicate listener on '\(listener.endpoint)'", advice: advice)
-            report(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
+                ? "the kernel splits connections between this listener and \(first.bind.location): remove one of them"
+                : "the first is at \(first.bind.location): write another address"
+            let problem = ConfigurationProblem.custom("duplicate listener on '\(listener.bind.endpoint)'", advice: advice)
+            report(isShared ? .warning : .alert, problem, at: listener.bind.location, in: listener.section)
         }
     }
 

@@ -6,56 +6,86 @@ import Wire
 ///
 ///     10.0.0.1:3306   db1.internal:3306   [2001:db8::1]:3306   2001:db8::1:3306   *:3306   :3306   :::3306
 ///     ipv4@... ipv6@... unix@PATH /path fd@N
+///     listening sockets and servers: ip@... tcp@... tcp4@... tcp6@... abns@NAME uxst@PATH
 ///
 /// Without brackets the last colon separates the port. `${NAME}` is replaced by the environment variable, also outside quotes.
 struct AddressReader {
     /// The prefix before the `@`.
     private enum Family: Equatable {
         case any, v4, v6
+
+        /// The family that addresses must have; `nil` for either.
+        var required: AddressFamily? {
+            switch self {
+            case .any: nil
+            case .v4: .v4
+            case .v6: .v6
+            }
+        }
     }
+
+    /// The words before the `@` of an IP address.
+    private static let families: [Substring: Family] = ["ipv4": .v4, "ipv6": .v6]
+    /// The same for a TCP socket.
+    private static let streamFamilies = families.merging(["ip": .any, "tcp": .any, "tcp4": .v4, "tcp6": .v6]) { $1 }
 
     /// The most addresses of one line.
     static let addressesMax = 1_024
 
     let keyword: String
+    let location: ConfigurationLocation
     let environment: [String: String]
 
     init(_ line: ConfigurationLine) {
         keyword = line.keyword
+        location = line.location
         environment = line.environment
     }
 
     /// Parses the addresses of a `bind` line: a list with port ranges.
-    func readBinds(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {
-        var endpoints: [Endpoint] = []
+    func readBinds(_ word: String) throws(ConfigurationProblem) -> [Bind] {
+        var binds: [Bind] = []
         for part in try expand(word).split(separator: ",", omittingEmptySubsequences: false) {
-            endpoints += try readBind(String(part))
-            guard endpoints.count <= Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
+            binds += try readBind(String(part))
+            guard binds.count <= Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
         }
-        return endpoints
+        return binds
     }
 
-    /// Parses a server's address and the destination port of its sessions.
-    func readServer(_ word: String) throws(ConfigurationProblem) -> (endpoint: Endpoint, port: PortRule) {
+    /// Parses a server's address, the destination port of its sessions, and the family that its address must have.
+    func readServer(_ word: String) throws(ConfigurationProblem) -> (endpoint: Endpoint, port: PortRule, family: AddressFamily?) {
         let word = try expand(word)
         let expected = "an address such as 10.0.0.1:3306 or db1.internal:3306"
-        if let local = try readLocal(word) {
+        if let local = try readStream(word) {
             guard case .unix = local else { throw .badValue(word, of: keyword, expected: expected) }
-            return (local, .client(offset: 0))
+            return (local, .client(offset: 0), nil)
         }
-        let (family, host, port) = split(word)
+        let (family, host, port) = split(word, Self.streamFamilies)
         let rule = try readPort(port, of: word)
         var number: UInt16 = 0
         if case .fixed(let port) = rule { number = port }
         if host.utf8.first == UInt8(ascii: "_") {
             let expected = "a service name such as _mysql._tcp.db.internal: its records contain the port"
             guard DNSName(host) != nil, port == nil || number > 0 else { throw .badValue(word, of: keyword, expected: expected) }
-            return (.name(host, port: number), .fixed(number))
+            return (.name(host, port: number), .fixed(number), nil)
         }
-        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint) else {
+        guard let endpoint = try streamEndpoint(host, family, port: number, of: word) else { throw .badValue(word, of: keyword, expected: expected) }
+        return (endpoint, rule, family.required)
+    }
+
+    /// Parses the local address of connections: an address, and a port or, if `allowsRange`, a range of ports. `*` and port 0 leave the choice to the kernel.
+    func readSource(_ word: String, allowsRange: Bool) throws(ConfigurationProblem) -> (address: IPAddress?, ports: ClosedRange<UInt16>?) {
+        let word = try expand(word)
+        let expected = "an address such as 10.0.0.9, with a port" + (allowsRange ? ", or with a range of ports such as 10.0.0.9:40000-49999" : " or without")
+        let (family, host, port) = split(word, Self.streamFamilies)
+        let ends = (port ?? "").split(separator: "-", omittingEmptySubsequences: false)
+        guard case .ip(let address, _)? = try endpoint(host, family, port: 0, of: word), ends.count <= (allowsRange ? 2 : 1) else {
             throw .badValue(word, of: keyword, expected: expected)
         }
-        return (endpoint, rule)
+        guard let first = ends.first, ends.count > 1 || !(first.isEmpty || first == "0") else { return (address.isUnspecified ? nil : address, nil) }
+        let (low, high) = (try portNumber(String(first), of: word), try portNumber(String(ends[ends.count - 1]), of: word))
+        guard low <= high else { throw .badValue(word, of: keyword, expected: "the lower port first") }
+        return (address, low...high)
     }
 
     /// Parses a log target; the default port is 514.
@@ -136,22 +166,41 @@ struct AddressReader {
         return endpoint
     }
 
-    private func readBind(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {
+    private func readBind(_ word: String) throws(ConfigurationProblem) -> [Bind] {
         let expected = "an address and a port such as 10.0.0.1:3306, *:3306 or [::]:3306"
-        if let local = try readLocal(word) { return [local] }
-        let (family, host, port) = split(word)
+        if let local = try readStream(word) { return [Bind(endpoint: local, location: location)] }
+        let (family, host, port) = split(word, Self.streamFamilies)
         guard let port, !port.isEmpty else { throw .badValue(word, of: keyword, expected: expected) }
         let ends = port.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let first = try portNumber(ends[0], of: word)
         let last = ends.count > 1 ? try portNumber(ends[1], of: word) : first
         guard first <= last else { throw .badValue(word, of: keyword, expected: "the lower port first") }
         guard last - first < Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
-        var endpoints: [Endpoint] = []
+        var binds: [Bind] = []
         for number in first...last {
-            guard let endpoint = try endpoint(host, family, port: number, of: word) else { throw .badValue(word, of: keyword, expected: expected) }
-            endpoints.append(endpoint)
+            guard let endpoint = try streamEndpoint(host, family, port: number, of: word) else { throw .badValue(word, of: keyword, expected: expected) }
+            var bind = Bind(endpoint: endpoint, location: location)
+            bind.family = family.required
+            binds.append(bind)
         }
-        return endpoints
+        return binds
+    }
+
+    /// Parses the UNIX sockets and descriptors of listening sockets and servers; `nil` for IP addresses and names.
+    private func readStream(_ word: String) throws(ConfigurationProblem) -> Endpoint? {
+        let prefix = word.prefix { $0 != "@" }
+        guard prefix.endIndex < word.endIndex, !word.hasPrefix("/") else { return try readLocal(word) }
+        if Self.streamFamilies[prefix] != nil { return nil }
+        let name = String(word[prefix.endIndex...].dropFirst())
+        switch prefix {
+        case "uxst": return try readLocal("unix@" + name)
+        case "abns":
+            guard (1..<RawSocketAddress.abstractBytesMax).contains(name.utf8.count) else {
+                throw .badValue(word, of: keyword, expected: "abns@ and a name of at most \(RawSocketAddress.abstractBytesMax - 1) bytes")
+            }
+            return .unix(RawSocketAddress.abstractPath(name))
+        default: return try readLocal(word)
+        }
     }
 
     /// Parses paths and descriptors; `nil` for other forms. Throws for forms that tsukada does not support.
@@ -174,11 +223,11 @@ struct AddressReader {
         throw .unsupported(prefix + "@", advice: "keep HAProxy for what needs it")
     }
 
-    private func split(_ word: String) -> (family: Family, host: String, port: String?) {
+    private func split(_ word: String, _ families: [Substring: Family] = AddressReader.families) -> (family: Family, host: String, port: String?) {
         var rest = word[...]
         var family = Family.any
-        if rest.hasPrefix("ipv4@") { family = .v4 } else if rest.hasPrefix("ipv6@") { family = .v6 }
-        if family != .any { rest = rest.dropFirst(5) }
+        let prefix = rest.prefix { $0 != "@" }
+        if prefix.endIndex < rest.endIndex, let required = families[prefix] { (family, rest) = (required, rest[prefix.endIndex...].dropFirst()) }
         if rest.hasSuffix("]") { return (family, unbracket(rest), nil) }
         guard let colon = rest.lastIndex(of: ":") else { return (family, String(rest), nil) }
         return (family, unbracket(rest[..<colon]), String(rest[rest.index(after: colon)...]))
@@ -197,6 +246,12 @@ struct AddressReader {
         guard ConfigurationValue.isHostName(host) else { return nil }
         guard family == .any else { throw .unsupported(word, advice: "write an address of this family instead of the name") }
         return .name(host, port: port)
+    }
+
+    /// The same for a listening socket or a server, whose name may have a family.
+    private func streamEndpoint(_ host: String, _ family: Family, port: UInt16, of word: String) throws(ConfigurationProblem) -> Endpoint? {
+        let isName = IPAddress(host) == nil && ConfigurationValue.isHostName(host)
+        return try endpoint(host, isName ? .any : family, port: port, of: word)
     }
 
     private func readPort(_ port: String?, of word: String) throws(ConfigurationProblem) -> PortRule {

@@ -84,26 +84,38 @@ struct StatsSocketSettings: Equatable, Sendable {
         static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// A path, an address or an inherited descriptor.
-    var endpoint: Endpoint
+    /// `severity-output`: the form of the severity in front of messages.
+    enum SeverityOutput: Sendable {
+        /// None.
+        case none
+        /// `[3]: `.
+        case number
+        /// `[err]: `.
+        case string
+    }
+
+    /// The address and its options.
+    var bind: Bind
     /// The rights from `level` and `expose-fd listeners`.
     var rights = RuntimeRights()
-    /// `mode`: permission bits of a path.
-    var permissions: UInt32?
-    /// `user` or `uid`: the path's owner.
-    var user: String?
-    /// `group` or `gid`: the path's group.
-    var group: String?
+
+    /// A socket at `endpoint` with the defaults.
+    init(endpoint: Endpoint, location: ConfigurationLocation) { bind = Bind(endpoint: endpoint, location: location) }
+
+    /// A path, an address or an inherited descriptor.
+    var endpoint: Endpoint { bind.endpoint }
     /// The line in the configuration.
-    var location: ConfigurationLocation
+    var location: ConfigurationLocation { bind.location }
 }
 
-/// The rights of a connection to a runtime socket.
+/// The rights of a connection to a runtime socket, and the form of its answers.
 struct RuntimeRights: Equatable, Sendable {
     /// The commands that it may run.
     var level = StatsSocketSettings.Level.operator
     /// Whether it may take the listening sockets over.
     var exposesListeners = false
+    /// The form of the severity in front of messages.
+    var severityOutput = StatsSocketSettings.SeverityOutput.none
 
     /// The rights without options.
     init() {}

@@ -42,11 +42,11 @@ struct ProbeSection: ConfigurationSection {
     ])
 
     @Sendable private static func bind(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let endpoints = try AddressReader(line).readBinds(line.takeRequired())
-        guard probe.settings.binds.count + endpoints.count <= ProxyDraft.bindsMax else {
+        let binds = try AddressReader(line).readBinds(line.takeRequired())
+        guard probe.settings.binds.count + binds.count <= ProxyDraft.bindsMax else {
             throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
         }
-        probe.settings.binds += endpoints.map { Bind(endpoint: $0, location: line.location) }
+        probe.settings.binds += binds
     }
 
     @Sendable private static func drain(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

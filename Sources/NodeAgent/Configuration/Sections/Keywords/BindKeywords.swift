@@ -10,7 +10,7 @@ enum BindKeywords {
         Keyword(
             "bind", .listening, "<address>[,...] [<option> ...]", repetition: .many,
             differs: "One listening socket for each thread; an address that is bound twice causes a warning or an error.",
-            "Address to listen on: `host:port`, `*:port`, `[::]:port`, a port range `low-high`, a path or `fd@N`.", bind),
+            "Address to listen on: `host:port`, `*:port`, `[::]:port`, a port range `low-high`, a path, `abns@NAME` or `fd@N`.", bind),
         Keyword("maxconn", .clientSide, "<number>", "Maximum number of sessions; default: `maxconn` of the process.", maxconn),
     ]
 
@@ -23,17 +23,23 @@ enum BindKeywords {
         guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else {
             throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
         }
+        if let number = binds.first?.number {
+            guard binds.count == 1 else { throw .custom("'id \(number)' of several addresses", advice: "write one line for each address") }
+            if let first = proxy.frontend.binds.first(where: { $0.number == number }) {
+                throw .custom("duplicate 'id \(number)'", advice: "the first is at \(first.location): write another number")
+            }
+        }
         proxy.frontend.binds += binds
     }
 
     /// Parses the binds of one line, which differ only in their addresses.
     private static func readBinds(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> [Bind] {
-        let endpoints = try AddressReader(line).readBinds(line.takeRequired())
+        let addresses = try AddressReader(line).readBinds(line.takeRequired())
         var template = Bind(endpoint: .name("", port: 0), location: line.location)
         try line.readOptions(of: BindOptions.self, into: &template)
-        return endpoints.map { endpoint in
+        return addresses.map { address in
             var bind = template
-            bind.endpoint = endpoint
+            (bind.endpoint, bind.family) = (address.endpoint, address.family)
             return bind
         }
     }
@@ -49,18 +55,22 @@ enum BindOptions: KeywordPlace {
     static let name = "bind"
     static let networksMax = 64
 
-    static let keywords = KeywordTable(own + ConnectionKeywords.binds)
+    static let keywords = KeywordTable((own + SocketKeywords.keywords(.bind, \.self)).inManualOrder())
 
     private static let own: [Keyword<Bind>] = [
         Keyword(
             "accept-proxy", .bind, "[optional from <network>[,...]]",
             "Requires a PROXY header with the client's address on each connection; with `optional` the header may be missing; only these networks may send it.",
             acceptProxy),
-        Keyword("backlog", .bind, "<number>", "Length of this socket's accept queue; default: `backlog` of the frontend.", backlog),
-        Keyword("mode", .bind, "<permissions>", "A UNIX socket's permission bits, in octal.", mode),
-        Keyword("name", .bind, "<name>", "The listener's name in log lines about connections that never become a session.", listenerName),
-        Keyword("v4v6", .bind, "", "An IPv6 socket accepts IPv4 clients as well.", v4v6),
-        Keyword("v6only", .bind, "", "An IPv6 socket accepts only IPv6 clients.", v6only),
+        Keyword("expose-fd", .bind, "listeners", "No effect: it is for a `stats socket`.") { _, line throws(ConfigurationProblem) in
+            _ = try line.takeChoice(["listeners": true])
+        },
+        Keyword("level", .bind, "user|operator|admin", "No effect: it is for a `stats socket`.") { _, line throws(ConfigurationProblem) in
+            _ = try line.takeChoice(["user": true, "operator": true, "admin": true])
+        },
+        Keyword("severity-output", .bind, "none|number|string", "No effect: it is for a `stats socket`.") { _, line throws(ConfigurationProblem) in
+            _ = try line.takeChoice(["none": true, "number": true, "string": true])
+        },
     ]
 
     @Sendable private static func acceptProxy(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -78,20 +88,4 @@ enum BindOptions: KeywordPlace {
         }
         bind.proxyHeader = .optional(from: known)
     }
-
-    @Sendable private static func backlog(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.backlog = try line.takeNumber(in: 1...ProcessKeywords.connectionsMax)
-    }
-
-    @Sendable private static func mode(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.permissions = try line.takePermissions()
-    }
-
-    @Sendable private static func listenerName(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.name = try line.takeName()
-    }
-
-    @Sendable private static func v4v6(_ bind: inout Bind, _ line: inout ConfigurationLine) { bind.isV6Only = false }
-
-    @Sendable private static func v6only(_ bind: inout Bind, _ line: inout ConfigurationLine) { bind.isV6Only = true }
 }

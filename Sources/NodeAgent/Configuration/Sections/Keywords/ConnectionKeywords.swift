@@ -4,15 +4,34 @@ import Wire
 /// Keywords of TCP connections: keepalive, unacknowledged data, splicing.
 enum ConnectionKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
+        option(
+            "abortonclose", .serverSide, "A client that ends its stream ends a session that has no server yet, even if it has sent data.",
+            \.backend.abortsOnClose),
         Keyword(
             "option clitcpka", .clientSide, "", inversion: .no, differs: "On by default, with the times of `clitcpka-*`.",
             "TCP keepalive toward clients; on by default.", clientKeepAlive),
+        Keyword(
+            "option contstats", .clientSide, "", inversion: .no, "No effect: statistics always include the bytes of sessions that have not ended.", nothing),
+        Keyword(
+            "option independent-streams", .anyProxy, "", inversion: .no,
+            "Only bytes from a client (in a frontend) or from a server (in a backend) count against its timeout, and not those that it receives.", independent),
+        Keyword(
+            "option nolinger", .anyProxy, "", inversion: .no,
+            "Resets connections instead of closing them: in a frontend those of clients, in a backend those of servers. Bytes on their way may be lost.",
+            noLinger),
+        option("socket-stats", .clientSide, "`show stat` has a row for each address of a `bind`.", \.frontend.countsBinds),
         Keyword("option splice-auto", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword("option splice-request", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword("option splice-response", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword(
             "option srvtcpka", .serverSide, "", inversion: .no, differs: "On by default, with the times of `srvtcpka-*`.",
             "TCP keepalive toward servers; on by default.", serverKeepAlive),
+        option(
+            "tcp-smart-accept", .clientSide, "Saves a packet per connection: a client's first data is acknowledged together with the answer.",
+            \.frontend.delaysAcknowledgements),
+        option(
+            "tcp-smart-connect", .serverSide, "Saves a packet per connection: data that waits for the server is sent with the end of the connect.",
+            \.backend.delaysAcknowledgements),
         Keyword(
             "option tcpka", .anyProxy, "", differs: "On by default, with the times of `clitcpka-*` and `srvtcpka-*`.",
             "TCP keepalive on both sides; on by default.", keepAlive),
@@ -40,17 +59,18 @@ enum ConnectionKeywords {
             \.backend.keepAlive.intervalSeconds, KeepAlive.servers.intervalSeconds),
     ]
 
-    static let binds: [Keyword<Bind>] = [
-        Keyword(
-            "tcp-ut", .bind, "<time>", "How long data sent to a client may stay unacknowledged; default: the kernel's limit.",
-            bindUserTimeout)
-    ]
-
     static let servers: [Keyword<ServerDraft>] = [
         Keyword(
             "tcp-ut", .server, "<time>", "How long data sent to the server may stay unacknowledged; default: the kernel's limit.",
             userTimeout)
     ]
+
+    /// An option that sets `field`.
+    private static func option(
+        _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Bool> & Sendable
+    ) -> Keyword<ProxyDraft> {
+        Keyword("option \(name)", places, "", inversion: .no, meaning) { proxy, line in proxy[keyPath: field] = line.prefix == .nothing }
+    }
 
     /// A keyword that sets `field` to a number of probes; 0 means `standard`.
     private static func probes(
@@ -74,6 +94,18 @@ enum ConnectionKeywords {
         proxy.frontend.keepAlive.isOn = line.prefix != .no
     }
 
+    @Sendable private static func nothing(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {}
+
+    @Sendable private static func independent(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.frontend.hasIndependentTimeout = line.prefix == .nothing
+        proxy.backend.hasIndependentTimeout = line.prefix == .nothing
+    }
+
+    @Sendable private static func noLinger(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.frontend.resetsClients = line.prefix == .nothing
+        proxy.backend.resetsServers = line.prefix == .nothing
+    }
+
     @Sendable private static func splice(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
         if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "streams are always spliced: remove the line")) }
     }
@@ -85,10 +117,6 @@ enum ConnectionKeywords {
     @Sendable private static func keepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
         clientKeepAlive(&proxy, &line)
         serverKeepAlive(&proxy, &line)
-    }
-
-    @Sendable private static func bindUserTimeout(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.userTimeout = try line.takePositiveTime()
     }
 
     @Sendable private static func userTimeout(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

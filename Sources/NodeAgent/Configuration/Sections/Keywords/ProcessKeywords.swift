@@ -21,6 +21,8 @@ enum ProcessKeywords {
         Keyword(
             "seccomp", .global, "on|log|off",
             "System calls that serving does not need are refused (`on`), only logged by the kernel (`log`) or allowed (`off`); default `on`.", seccomp),
+        Keyword(
+            "setcap", .global, "<name>[,...]", "Capabilities that the process may keep while it serves; it keeps only those that `source` lines need.", setcap),
         Keyword("uid", .global, "<number>", sameAs: "user", "The user to run as, by number.", userNumber),
         Keyword("user", .global, "<name>", "The user to run as.", user),
     ]
@@ -55,6 +57,13 @@ enum ProcessKeywords {
 
     @Sendable private static func seccomp(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         global.systemCalls = try line.takeChoice(["on": .serving, "log": .trial, "off": .any])
+    }
+
+    @Sendable private static func setcap(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = try line.takeRequired()
+        for name in word.split(separator: ",", omittingEmptySubsequences: false) where CapabilityName(rawValue: String(name)) == nil {
+            throw .badValue(word, of: line.keyword, expected: "a list of " + CapabilityName.allCases.map(\.rawValue).joined(separator: ", "))
+        }
     }
 
     @Sendable private static func userNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -8,7 +8,8 @@ enum ServerKeywords {
             "default-server", .serverSide, "<option> ...", repetition: .many, "Default options of the servers that follow.", defaultServer),
         Keyword(
             "server", .serving, "<name> <address> [<option> ...]", repetition: .many,
-            "A server: `host[:port]`, `[v6]:port`, `host:+offset` or a path; default port: the one that the client connected to.", server),
+            "A server: `host[:port]`, `[v6]:port`, `host:+offset`, a path or `abns@NAME`; default port, and address of `*`: those that the client connected to.",
+            server),
         Keyword(
             "server-template", .serving, "<prefix> <count|low-high> <name:port> [<option> ...]", repetition: .many,
             "Several servers that take their addresses from one name.", serverTemplate),
@@ -17,6 +18,10 @@ enum ServerKeywords {
     @Sendable private static func defaultServer(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         var draft = proxy.defaultServer
         try line.readOptions(of: ServerOptions.self, into: &draft)
+        if draft.server.hasFixedIdentifier {
+            draft.server.hasFixedIdentifier = false
+            line.warn(.noEffect("id", advice: "servers have different numbers: write it on a 'server' line"))
+        }
         proxy.defaultServer = draft
     }
 
@@ -25,19 +30,26 @@ enum ServerKeywords {
     }
 
     @Sendable private static func serverTemplate(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        for slot in try readTemplate(&line, defaults: proxy.defaultServer) { try append(slot, to: &proxy) }
+        for (place, slot) in try readTemplate(&line, defaults: proxy.defaultServer).enumerated() {
+            var slot = slot
+            // The number of the line belongs to the first server.
+            if place > 0 { slot.server.hasFixedIdentifier = false }
+            try append(slot, to: &proxy)
+        }
     }
 
     private static func append(_ draft: ServerDraft, to proxy: inout ProxyDraft) throws(ConfigurationProblem) {
         guard proxy.backend.servers.count < ProxyDraft.serversMax else { throw .tooMany(what: "servers in a section", limit: ProxyDraft.serversMax) }
-        var server = draft.finished
+        let server = draft.finished
         guard proxy.serverNames.insert(server.name).inserted else {
             let first = proxy.backend.servers.first { $0.name == server.name }
             throw .duplicate(server.name, kind: "server", first: first?.location ?? server.location)
         }
         if let reference = draft.tracked { proxy.tracking.append((proxy.backend.servers.count, reference)) }
         if let reference = draft.resolvers, proxy.resolverReferences.last != reference { proxy.resolverReferences.append(reference) }
-        server.identifier = proxy.backend.servers.count + 1
+        if server.hasFixedIdentifier, let first = proxy.backend.servers.first(where: { $0.hasFixedIdentifier && $0.identifier == server.identifier }) {
+            throw .custom("duplicate 'id \(server.identifier)'", advice: "'\(first.name)' at \(first.location) has it: write another number")
+        }
         proxy.backend.servers.append(server)
     }
 
@@ -45,7 +57,7 @@ enum ServerKeywords {
     private static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
         var draft = defaults
         draft.server.name = try line.takeName()
-        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.takeRequired())
+        try readAddress(&line, of: &draft.server)
         draft.server.location = line.location
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try requireCheckPort(draft)
@@ -60,7 +72,7 @@ enum ServerKeywords {
         var draft = defaults
         let prefix = try line.takeName()
         let slots = try readSlots(&line)
-        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.takeRequired())
+        try readAddress(&line, of: &draft.server)
         draft.server.location = line.location
         if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
         try line.readOptions(of: ServerOptions.self, into: &draft)
@@ -74,6 +86,11 @@ enum ServerKeywords {
             slot.server.name = "\(prefix)\(number)"
             return slot
         }
+    }
+
+    private static func readAddress(_ line: inout ConfigurationLine, of server: inout Server) throws(ConfigurationProblem) {
+        (server.endpoint, server.port, server.family) = try AddressReader(line).readServer(line.takeRequired())
+        if let family = server.family { server.preferredFamily = family }
     }
 
     /// Throws if a check has no port: it has no client whose port it could use.

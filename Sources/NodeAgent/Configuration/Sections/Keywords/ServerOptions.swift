@@ -6,12 +6,16 @@ enum ServerOptions: KeywordPlace {
     static let name = "server"
 
     static let keywords = KeywordTable(
-        own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers)
+        own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers
+            + SourceKeywords.servers)
 
     private static let own: [Keyword<ServerDraft>] = [
         Keyword("backup", .server, "", "Used only while no other server is usable.", backup),
+        Keyword("cookie", .server, "<value>", "No effect, except that `show stat` shows it: TCP sessions have no cookies.", cookie),
         Keyword("disabled", .server, "", "Starts in maintenance.", disabled),
         Keyword("enabled", .server, "", "Cancels `disabled` from `default-server`.", enabled),
+        Keyword("guid", .server, "<text>", "No effect: the server's name identifies it.", guid),
+        Keyword("id", .server, "<number>", "The server's number in `show stat` and `show servers state`; default: automatic.", identifier),
         Keyword(
             "init-addr", .server, "<last|libc|none|address>[,...]", differs: "If no nameserver answers, the process starts with a warning.",
             "Sources of the first address, in this order; default `last,libc`.", initAddress),
@@ -26,14 +30,32 @@ enum ServerOptions: KeywordPlace {
         Keyword("resolvers", .server, "<name>", "The `resolvers` section that keeps the server's address current.", resolvers),
         Keyword("no-send-proxy", .server, "", "Cancels `send-proxy` from `default-server`.", noSendProxy),
         Keyword("no-send-proxy-v2", .server, "", "Cancels `send-proxy-v2` from `default-server`.", noSendProxyV2),
+        Keyword("no-tfo", .server, "", "No effect, as `tfo`.", tfo),
         Keyword("proxy-v2-options", .server, "crc32c", "Adds a checksum to the header of `send-proxy-v2`.", proxyOptions),
         Keyword("send-proxy", .server, "", "Sends the client's address to the server in a PROXY header, version 1.", sendProxy),
         Keyword("send-proxy-v2", .server, "", "Sends the client's address to the server in a PROXY header, version 2.", sendProxyV2),
         Keyword("strict-maxconn", .server, "", "No effect: `maxconn` is always strict.", strictMaxconn),
+        Keyword("tfo", .server, "", "No effect: a server gets data only after the connect, so that another one can replace it.", tfo),
         Keyword("weight", .server, "<number>", "The server's share of the sessions in proportion to the others, 0 to 256.", weight),
     ]
 
     @Sendable private static func backup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = true }
+
+    @Sendable private static func cookie(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.cookie = try line.takeText("a cookie's value")
+        line.warn(.noEffect(line.keyword, advice: "TCP sessions have no cookies: remove it, or keep HAProxy for a proxy in 'mode http'"))
+    }
+
+    @Sendable private static func guid(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.globalIdentifier = try line.takeText("a text")
+    }
+
+    @Sendable private static func identifier(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.identifier = try line.takeNumber(in: 1...999_999_999)
+        draft.server.hasFixedIdentifier = true
+    }
+
+    @Sendable private static func tfo(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) {}
 
     @Sendable private static func disabled(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isDisabled = true }
 

@@ -12,7 +12,7 @@ enum StatsKeywords {
             "Maximum number of runtime connections; default 10. Further ones wait, except those of `tsukada drain`, `tsukada keys` and `-x`.",
             statsMaxconn),
         Keyword(
-            "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
+            "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port`, `abns@NAME` or `fd@N`.",
             statsSocket),
         Keyword("stats timeout", .global, "<time>", "Idle timeout of runtime connections; default 10s.", statsTimeout),
     ]
@@ -26,11 +26,12 @@ enum StatsKeywords {
         guard global.statsSockets.count < socketsMax else {
             throw .tooMany(what: "'stats socket' lines", limit: socketsMax)
         }
-        let endpoints = try AddressReader(line).readBinds(line.takeRequired())
-        guard let endpoint = endpoints.first, endpoints.count == 1 else {
+        let binds = try AddressReader(line).readBinds(line.takeRequired())
+        guard let bind = binds.first, binds.count == 1 else {
             throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a single address")
         }
-        var socket = StatsSocketSettings(endpoint: endpoint, location: line.location)
+        var socket = StatsSocketSettings(endpoint: bind.endpoint, location: line.location)
+        socket.bind.family = bind.family
         try line.readOptions(of: StatsSocketOptions.self, into: &socket)
         global.statsSockets.append(socket)
     }
@@ -45,43 +46,30 @@ enum StatsSocketOptions: KeywordPlace {
     static let name = "stats socket"
     static let extent = "this file"
 
-    static let keywords = KeywordTable<StatsSocketSettings>([
+    static let keywords = KeywordTable((own + SocketKeywords.keywords(.statsSocket, \.bind)).inManualOrder())
+
+    private static let own: [Keyword<StatsSocketSettings>] = [
         Keyword(
             "expose-fd", .statsSocket, "listeners", "Lets a process started with `-x` take over the listening sockets; needs `level admin`.",
             exposeListeners),
-        Keyword("gid", .statsSocket, "<number>", "The path's group, by number.", socketGroupNumber),
-        Keyword("group", .statsSocket, "<name>", "The path's group.", socketGroup),
         Keyword("level", .statsSocket, "user|operator|admin", "Rights of the socket's connections; default `operator`.", socketLevel),
-        Keyword("mode", .statsSocket, "<permissions>", "The path's permission bits, in octal.", socketMode),
-        Keyword("uid", .statsSocket, "<number>", "The path's owner, by number.", socketUserNumber),
-        Keyword("user", .statsSocket, "<name>", "The path's owner.", socketUser),
-    ])
+        Keyword(
+            "severity-output", .statsSocket, "none|number|string",
+            "The form of the severity in front of messages, such as `[3]: ` or `[err]: `; default `none`.",
+            severityOutput),
+    ]
 
     @Sendable private static func exposeListeners(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         socket.rights.exposesListeners = try line.takeChoice(["listeners": true])
-    }
-
-    @Sendable private static func socketGroupNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.group = try String(line.takeNumber(in: 0...999_999_999))
-    }
-
-    @Sendable private static func socketGroup(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.group = try line.takeText("a group's name")
     }
 
     @Sendable private static func socketLevel(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         socket.rights.level = try line.takeChoice(["user": .user, "operator": .operator, "admin": .admin])
     }
 
-    @Sendable private static func socketMode(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.permissions = try line.takePermissions()
-    }
-
-    @Sendable private static func socketUserNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.user = try String(line.takeNumber(in: 0...999_999_999))
-    }
-
-    @Sendable private static func socketUser(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.user = try line.takeText("a user's name")
+    @Sendable private static func severityOutput(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.rights.severityOutput = try line.takeChoice([
+            "none": StatsSocketSettings.SeverityOutput.none, "number": .number, "string": .string,
+        ])
     }
 }

@@ -6,6 +6,9 @@ enum TimeoutKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         timeout("timeout client", .clientSide, "How long the client may be silent.") { $0.frontend.clientTimeout = $1 },
         timeout("timeout client-fin", .clientSide, "Replaces `timeout client` once the client's side is half-closed.") { $0.frontend.clientFinTimeout = $1 },
+        timeout("timeout client-hs", .clientSide, "How long a client may take to send its PROXY header; default: `timeout client`.") {
+            $0.frontend.handshakeTimeout = $1
+        },
         timeout("timeout connect", .serverSide, "Maximum duration of a connect to a server.") { $0.backend.connectTimeout = $1 },
         timeout("timeout queue", .serverSide, "How long a session may wait in the queue for a server; default: `timeout connect`.") {
             $0.backend.queueTimeout = $1
