@@ -60,8 +60,28 @@ extension ClusterSuite {
             let master = status("/proc/\(proxy.process)/status")
             #expect(master["NoNewPrivs"] == "1")
             let kept = UInt64(master["CapEff"] ?? "", radix: 16) ?? 0
-            #expect(kept != 0 && kept & ~0x10415eb == 0, "more than the rights to start workers: \(master)")
+            #expect(kept != 0 && kept & ~0x10435eb == 0, "more than the rights to start workers: \(master)")
             #expect(master["CapBnd"] == master["CapPrm"] && master["CapAmb"] == "0000000000000000")
+        }
+
+        @Test("include CAP_NET_RAW and bind(2) alone where servers get the address of another host")
+        func foreignAddresses() throws {
+            let cluster = try freshCluster()
+            let source = "    source 0.0.0.0 usesrc 172.20.0.11\n\n    server read01"
+            let text = try seedConfiguration(of: "tsukada01").replacingOccurrences(of: "    server read01", with: source)
+            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, configuration: text, options: ["-W", "-S", "/run/master"])
+            defer { proxy.stop() }
+            let process = try #require(children(of: proxy.process).first)
+            try eventually(within: 5, "the system call filter") { status("/proc/\(process)/status")["Seccomp"] == "2" }
+            for thread in try statusOfThreads(process) {
+                #expect(thread["CapPrm"] == "0000000000002000" && thread["CapEff"] == "0000000000002000", "\(thread)")
+                #expect(["CapInh", "CapBnd", "CapAmb"].allSatisfy { thread[$0] == "0000000000000000" }, "\(thread)")
+                #expect(thread["NoNewPrivs"] == "1" && (thread["Uid"] ?? "").hasPrefix("0\t") == false, "\(thread)")
+            }
+            try proxy.waitUntilBothServersAreUp()
+            let users = try cluster.client.query(cluster.tsukada01, count: 4, text: "select user()")
+            // A database that looks names up shows the node's name.
+            #expect(users.allSatisfy { ["app@172.20.0.11", "app@tsukada01"].contains($0.detail) }, "\(users)")
         }
 
         @Test("exclude an intruder's calls: these kill the process, and the master replaces it; other unneeded calls fail", .enabled(if: isX86))

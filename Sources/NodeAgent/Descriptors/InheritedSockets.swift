@@ -14,6 +14,8 @@ final class InheritedSockets {
     private struct Place: Hashable {
         let kind: Int32
         let address: SocketAddress
+        /// Sockets at one address may belong to different interfaces; empty for all interfaces.
+        let interface: String
     }
 
     private var groups: [Place: [OpenFile]] = [:]
@@ -31,7 +33,7 @@ final class InheritedSockets {
         for file in files where count < Self.socketsMax {
             guard let address = Self.address(of: file.raw), let kind = ListeningSockets.option(SO_TYPE, file.raw) else { continue }
             count += 1
-            let place = Place(kind: kind, address: address)
+            let place = Place(kind: kind, address: address, interface: InterfaceName.of(file.raw))
             if kind == Int32(SOCK_STREAM.rawValue) {
                 streamsCount += 1
                 if groups[place] == nil { streamAddresses.append(address) }
@@ -40,10 +42,10 @@ final class InheritedSockets {
         }
     }
 
-    /// Returns and removes all sockets of `kind` that are bound to `address`.
-    func take(_ kind: SocketKind, at address: SocketAddress) -> [OpenFile] {
+    /// Returns and removes all sockets of `kind` that are bound to `address`, and to `interface` if there is one.
+    func take(_ kind: SocketKind, at address: SocketAddress, interface: String? = nil) -> [OpenFile] {
         let type = kind == .stream ? Int32(SOCK_STREAM.rawValue) : Int32(SOCK_DGRAM.rawValue)
-        return groups.removeValue(forKey: Place(kind: type, address: address)) ?? []
+        return groups.removeValue(forKey: Place(kind: type, address: address, interface: interface ?? "")) ?? []
     }
 
     /// Closes the remaining sockets, because no process would accept connections on them.
@@ -53,7 +55,7 @@ final class InheritedSockets {
     private static func address(of raw: Int32) -> SocketAddress? {
         guard let address = Sockets.localAddress(raw) else { return nil }
         guard case .unix(let path) = address else { return address }
-        guard path.hasSuffix("~"), let dot = path.lastIndex(of: ".") else { return path.isEmpty ? nil : address }
+        guard path.hasSuffix("~"), !ListeningSockets.isAbstract(path), let dot = path.lastIndex(of: ".") else { return path.isEmpty ? nil : address }
         return .unix(String(path[..<dot]))
     }
 }

@@ -42,9 +42,14 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case .replaced:
             "another process has replaced the file; remove it, and let only root or the node's user write to the directory"
         case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
+        case .system(let error) where error.call == Self.privilegedOption:
+            error.reason + "; 'interface' and 'transparent' need root or cap_net_raw ('setcap cap_net_raw+ep' on the program), and an interface that exists"
         case .system(let error): error.reason + Self.advice(error)
         }
     }
+
+    /// The call in the error of a socket option that needs a privilege.
+    static let privilegedOption = "setsockopt (interface, transparent)"
 
     private static func advice(_ error: SystemError) -> String {
         switch error.code {
@@ -77,6 +82,18 @@ struct ListenRequest {
     var userTimeout: Int32 = 0
     /// `v6only` or `v4v6`; `nil` for the system's default.
     var isV6Only: Bool?
+    /// `interface`; `nil` for all interfaces.
+    var interface: String?
+    /// `transparent`.
+    var isTransparent = false
+    /// `mss`; 0 for the system's default.
+    var segmentSizeMax: Int32 = 0
+    /// `tos`; `nil` for the system's default.
+    var typeOfService: UInt8?
+    /// `tfo`.
+    var usesFastOpen = false
+    /// `option tcp-smart-accept`.
+    var delaysAcknowledgements = false
     /// `mode` of a UNIX path.
     var permissions: UInt32?
     /// Owner of a UNIX path; `nil` leaves it unchanged.
@@ -131,6 +148,7 @@ enum ListeningSockets {
                 }
                 return files
             }
+            if isAbstract(path) { return [try openIPWhenFree(request, isShared: false)] }
             guard (1...(RawSocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
             guard request.replacesOthers || !isAnswered(path) || isAbandoned(path) else { throw SystemError("bind", code: EADDRINUSE) }
             return [try openPath(path, request)]
@@ -151,7 +169,7 @@ enum ListeningSockets {
             throw request.failure(.system(.last("fcntl")))
         }
         do throws(SystemError) {
-            if case .ip? = Sockets.localAddress(number) { try setInherited(request, on: number) }
+            if case .ip? = Sockets.localAddress(number) { try setInherited(request, on: number, isNew: false) }
         } catch {
             throw request.failure(.system(error))
         }
@@ -165,8 +183,8 @@ enum ListeningSockets {
             let flags = fcntl(file.raw, F_GETFL)
             guard flags >= 0, fcntl(file.raw, F_SETFL, flags | O_NONBLOCK) == 0 else { throw .last("fcntl") }
             switch request.address {
-            case .ip: try setInherited(request, on: file.raw)
-            case .unix(let path): try setOwner(of: path, request, isNew: false)
+            case .ip: try setInherited(request, on: file.raw, isNew: false)
+            case .unix(let path): if !isAbstract(path) { try setOwner(of: path, request, isNew: false) }
             }
             if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
         } catch {
@@ -176,9 +194,12 @@ enum ListeningSockets {
 
     /// Whether the address can be reached: false for a UNIX socket whose path has been removed.
     static func isReachable(_ address: SocketAddress) -> Bool {
-        guard case .unix(let path) = address else { return true }
+        guard case .unix(let path) = address, !isAbstract(path) else { return true }
         return kind(at: path) == .socket
     }
+
+    /// Whether a UNIX socket's address is an abstract name, which is no file.
+    static func isAbstract(_ path: String) -> Bool { path.utf8.first == 0 }
 
     /// Whether the process that answers at a UNIX path is ending, and leaves the path to others.
     private static func isAbandoned(_ path: String) -> Bool {
@@ -228,26 +249,40 @@ enum ListeningSockets {
         }
     }
 
+    /// Opens a socket at an IP address or an abstract name.
     private static func openIP(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
         let file = OpenFile(try Sockets.open(.stream, for: request.address))
-        try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: file.raw)
-        if isShared { try Sockets.set(SO_REUSEPORT, at: SOL_SOCKET, to: 1, on: file.raw) }
-        if request.address.address?.isV6 == true, let isV6Only = request.isV6Only {
-            try Sockets.set(IPV6_V6ONLY, at: Int32(IPPROTO_IPV6), to: isV6Only ? 1 : 0, on: file.raw)
+        if let address = request.address.address {
+            try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: file.raw)
+            if isShared { try Sockets.set(SO_REUSEPORT, at: SOL_SOCKET, to: 1, on: file.raw) }
+            if address.isV6, let isV6Only = request.isV6Only { try Sockets.set(IPV6_V6ONLY, at: Int32(IPPROTO_IPV6), to: isV6Only ? 1 : 0, on: file.raw) }
+            try setPlace(request, on: file.raw, isV6: address.isV6)
+            try setInherited(request, on: file.raw, isNew: true)
         }
-        try setInherited(request, on: file.raw)
         try Sockets.bind(file.raw, to: request.address)
         if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
         return file
     }
 
-    /// Sets the options that accepted sockets inherit from the listener, so that they need not be set on each.
-    private static func setInherited(_ request: ListenRequest, on raw: Int32) throws(SystemError) {
+    /// Binds a socket to its interface, and allows an address of another host.
+    private static func setPlace(_ request: ListenRequest, on raw: Int32, isV6: Bool) throws(SystemError) {
+        if let interface = request.interface, !InterfaceName(interface).bind(raw) { throw .last(ListenError.privilegedOption) }
+        guard request.isTransparent else { return }
+        do throws(SystemError) { try Sockets.allowForeignAddress(raw, isV6: isV6) } catch { throw SystemError(ListenError.privilegedOption, code: error.code) }
+    }
+
+    /// Sets the options that accepted sockets inherit from the listener, so that they need not be set on each. A socket of an earlier process may have other
+    /// values, so it also gets the system's defaults.
+    private static func setInherited(_ request: ListenRequest, on raw: Int32, isNew: Bool) throws(SystemError) {
         let tcp = Int32(IPPROTO_TCP)
+        let isV6 = Sockets.localAddress(raw)?.address?.isV6 ?? false
         try Sockets.set(TCP_NODELAY, at: tcp, to: 1, on: raw)
         try Sockets.set(TCP_USER_TIMEOUT, at: tcp, to: request.userTimeout, on: raw)
-        // Also if it is off: a socket of an earlier process may have had it on.
         try request.keepAlive.set(on: raw)
+        if !isNew || request.segmentSizeMax > 0 { try Sockets.set(TCP_MAXSEG, at: tcp, to: request.segmentSizeMax, on: raw) }
+        if !isNew || request.typeOfService != nil { try Sockets.setTypeOfService(raw, to: Int32(request.typeOfService ?? 0), isV6: isV6) }
+        if !isNew || request.delaysAcknowledgements { try Sockets.set(TCP_QUICKACK, at: tcp, to: request.delaysAcknowledgements ? 0 : 1, on: raw) }
+        if request.usesFastOpen { try Sockets.set(TCP_FASTOPEN, at: tcp, to: request.backlog ?? 1, on: raw) }
     }
 
     /// Binds under a temporary name, sets mode and owner, listens, and then renames the socket to the path. So no client ever meets a socket with the wrong

@@ -40,9 +40,10 @@ struct StartSockets {
         var listeners: [[ThreadListener]] = Array(repeating: [], count: threads)
         for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
             let owner = StartSockets.owner(frontend)
+            let names = zip(frontend.binds, frontend.bindNumbers).map { $0.name ?? "\($1)" }
             for (number, bind) in frontend.binds.enumerated() {
-                let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? sessionsMax
-                let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: socketsPerBind)
+                let backlog = bind.backlog ?? frontend.backlog ?? bind.connectionsMax ?? frontend.connectionsMax ?? sessionsMax
+                let files = try open(bind, owner: owner, backlog: backlog, frontend: frontend, count: socketsPerBind)
                 // Every socket needs a thread and every thread a socket: with more threads than sockets, threads share sockets; with fewer, threads own
                 // several.
                 for turn in 0..<max(threads, files.count) {
@@ -51,8 +52,8 @@ struct StartSockets {
                     let isWildcard = bound?.address?.isUnspecified ?? false
                     listeners[thread].append(
                         ThreadListener(
-                            file: file, frontend: index, address: isWildcard ? nil : bound, name: bind.name ?? "\(number + 1)",
-                            proxyHeader: bind.proxyHeader))
+                            file: file, frontend: index, address: isWildcard ? nil : bound, name: names[number], proxyHeader: bind.proxyHeader,
+                            bind: number))
                 }
             }
         }
@@ -77,12 +78,9 @@ struct StartSockets {
     mutating func statsSockets(_ configuration: AgentConfiguration) throws(StartError) -> [StatsSocket] {
         var sockets: [StatsSocket] = []
         for settings in configuration.global.statsSockets {
-            var bind = Bind(endpoint: settings.endpoint, location: settings.location)
-            bind.permissions = settings.permissions
-            let (user, group) = try owners(of: settings)
-            let backlog = max(StartSockets.statsBacklogMin, configuration.global.statsConnectionsMax)
-            let files = try open(bind, owner: "stats socket", backlog: backlog, count: 1, user: user, group: group)
-            sockets += files.map { StatsSocket(file: $0, rights: settings.rights) }
+            let backlog = settings.bind.backlog ?? max(StartSockets.statsBacklogMin, configuration.global.statsConnectionsMax)
+            let files = try open(settings.bind, owner: StartSockets.statsOwner, backlog: backlog, count: 1)
+            sockets += files.map { StatsSocket(file: $0, rights: settings.rights, connectionsMax: settings.bind.connectionsMax) }
         }
         return sockets
     }
@@ -90,38 +88,42 @@ struct StartSockets {
     /// Resolves the names and accounts that the sockets need, without opening any.
     mutating func check(_ configuration: AgentConfiguration) throws(StartError) {
         for frontend in configuration.frontends where !frontend.isDisabled {
-            for bind in frontend.binds { _ = try names.address(of: bind, owner: StartSockets.owner(frontend)) }
+            for bind in frontend.binds {
+                _ = try names.address(of: bind, owner: StartSockets.owner(frontend))
+                _ = try owners(of: bind, StartSockets.owner(frontend))
+            }
         }
         for probe in configuration.probes {
             for bind in probe.binds { _ = try names.address(of: bind, owner: "probe \(probe.name)") }
         }
         for settings in configuration.global.statsSockets {
-            _ = try names.address(of: Bind(endpoint: settings.endpoint, location: settings.location), owner: "stats socket")
-            _ = try owners(of: settings)
+            _ = try names.address(of: settings.bind, owner: StartSockets.statsOwner)
+            _ = try owners(of: settings.bind, StartSockets.statsOwner)
         }
     }
+
+    private static let statsOwner = "stats socket"
 
     /// The owner of a frontend's sockets in messages: "listen mysql".
     static func owner(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }
 
-    private func owners(of settings: StatsSocketSettings) throws(StartError) -> (user: UInt32?, group: UInt32?) {
-        let place = "\(settings.location): 'stats socket'"
-        let user: UInt32? = if let name = settings.user { try accounts.userIdentifier(name, for: place) } else { nil }
-        let group: UInt32? = if let name = settings.group { try accounts.groupIdentifier(name, for: place) } else { nil }
+    /// Owner and group of a bind at a path.
+    private func owners(of bind: Bind, _ owner: String) throws(StartError) -> (user: UInt32?, group: UInt32?) {
+        let place = "\(bind.location): '\(owner)'"
+        let user: UInt32? = if let name = bind.user { try accounts.userIdentifier(name, for: place) } else { nil }
+        let group: UInt32? = if let name = bind.group { try accounts.groupIdentifier(name, for: place) } else { nil }
         return (user, group)
     }
 
-    private mutating func open(
-        _ bind: Bind, owner: String, backlog: Int?, keepAlive: KeepAlive = .off, count: Int, user: UInt32? = nil, group: UInt32? = nil
-    ) throws(StartError) -> [OpenFile] {
+    /// Opens the sockets of a bind: those of `frontend`, or of another part of the agent.
+    private mutating func open(_ bind: Bind, owner: String, backlog: Int?, frontend: Frontend? = nil, count: Int) throws(StartError) -> [OpenFile] {
         let resolved = try names.address(of: bind, owner: owner)
         var request = ListenRequest(
             address: resolved ?? .unix(""), endpoint: bind.endpoint.description, owner: owner, location: bind.location)
-        request.keepAlive = keepAlive
-        request.isV6Only = bind.isV6Only
-        request.userTimeout = Int32(clamping: bind.userTimeout?.wholeMilliseconds ?? 0)
-        request.permissions = bind.permissions
-        (request.userIdentifier, request.groupIdentifier) = (user, group)
+        request.keepAlive = frontend?.keepAlive ?? .off
+        request.delaysAcknowledgements = frontend?.delaysAcknowledgements ?? false
+        request.setOptions(of: bind)
+        (request.userIdentifier, request.groupIdentifier) = try owners(of: bind, owner)
         request.replacesOthers = replacesOthers
         /// The backlog of each of `sockets` sockets, which share the queue of their address.
         func share(of sockets: Int) -> Int32? { backlog.map { Int32(clamping: ($0 + sockets - 1) / max(1, sockets)) } }
@@ -129,7 +131,7 @@ struct StartSockets {
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             if let address = resolved {
                 // A path that has been removed leads nowhere, so the socket is created again.
-                var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address) : []
+                var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address, interface: bind.interface) : []
                 if reducesGroups, files.count > count { files = Array(files[..<max(1, count)]) }
                 request.backlog = share(of: files.count)
                 for file in files { try ListeningSockets.adopt(file, for: request) }
@@ -140,6 +142,18 @@ struct StartSockets {
             listening.insert(request.address)
             return try ListeningSockets.open(request, count: count)
         }
+    }
+}
+
+extension ListenRequest {
+    /// Sets the options of a bind line, except those of accounts.
+    fileprivate mutating func setOptions(of bind: Bind) {
+        isV6Only = bind.isV6Only
+        userTimeout = Int32(clamping: bind.userTimeout?.wholeMilliseconds ?? 0)
+        permissions = bind.permissions
+        (interface, isTransparent) = (bind.interface, bind.isTransparent)
+        segmentSizeMax = Int32(clamping: bind.segmentSizeMax ?? 0)
+        (typeOfService, usesFastOpen) = (bind.typeOfService, bind.usesFastOpen)
     }
 }
 

@@ -60,7 +60,7 @@ struct LogPlan: Sendable {
         }
         return ProxyLog(
             targets: targets, tag: Array((settings.tag ?? defaultTag).utf8), sessions: settings.sessions,
-            hidesEmptySessions: settings.hidesEmptySessions)
+            hidesEmptySessions: settings.hidesEmptySessions, options: settings.options)
     }
 }
 

@@ -12,6 +12,8 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
         case noSuchName(according: String)
         /// This nameserver reports that the name exists, but has no address.
         case noAddress(according: String)
+        /// The name has addresses, but no address of the family that the configuration requires.
+        case noAddressOfFamily(AddressFamily)
         /// This nameserver refuses to answer.
         case refused(by: String)
         /// This nameserver answers with a failure.
@@ -30,7 +32,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     /// Whether the name is wrong because it certainly has no address. Otherwise the nameservers have failed, and the name may be right.
     var isDenial: Bool {
         switch problem {
-        case .notAName, .noSuchName, .noAddress: true
+        case .notAName, .noSuchName, .noAddress, .noAddressOfFamily: true
         case .refused, .failed, .noAnswer, .system: false
         }
     }
@@ -42,6 +44,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
             case .notAName: "neither an address nor a host name"
             case .noSuchName(let nameserver): "no such name according to \(nameserver)"
             case .noAddress(let nameserver): "no address according to \(nameserver)"
+            case .noAddressOfFamily(let family): "it has no \(family == .v6 ? "IPv6" : "IPv4") address"
             case .refused(let nameserver): "\(nameserver) refuses to answer"
             case .failed(let nameserver): "\(nameserver) reports a failure"
             case .noAnswer(let nameservers): "no answer from \(nameservers.joined(separator: ", "))"

@@ -64,9 +64,10 @@ struct NameResolution {
     mutating func ask(forServersOf configuration: AgentConfiguration) { lookUpAll(inquiries(serversOf: configuration)) }
 
     private func inquiries(placesOf configuration: AgentConfiguration, _ own: ClusterSettings.Node?) -> [NameInquiry] {
-        let endpoints = configuration.ownEndpoints + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self)
-        return endpoints.compactMap {
-            if case .name(let name, _) = $0 { inquiry(NameQuestion(family: .v4, name: name), hasFallback: false) } else { nil }
+        let binds = configuration.ownBinds.map { ($0.endpoint, $0.family ?? .v4) }
+        let others = configuration.logTargets.map(\.endpoint) + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self)
+        return (binds + others.map { ($0, AddressFamily.v4) }).compactMap { endpoint, family in
+            if case .name(let name, _) = endpoint { inquiry(NameQuestion(family: family, name: name), hasFallback: false) } else { nil }
         }
     }
 
@@ -106,7 +107,7 @@ struct NameResolution {
         case .name(let name, let port):
             let subject = "'\(owner)' cannot listen"
             let context = "\(bind.location): \(subject)"
-            do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
+            do throws(NameLookupError) { return .ip(try address(of: name, bind.family ?? .v4, context, only: bind.family), port: port) } catch {
                 guard checksOnly, !error.isDenial else { throw failure(bind.location, subject, error, Self.advice) }
                 warnings.append("\(context) unless this is fixed before the start: \(error)")
                 return nil
@@ -179,7 +180,7 @@ struct NameResolution {
             case .ip(let address): return .ip(address, port: port)
             case .libc:
                 let question = NameQuestion(family: server.preferredFamily, name: name)
-                do throws(NameLookupError) { return .ip(try resolve(question), port: port) } catch { failure = error }
+                do throws(NameLookupError) { return .ip(try resolve(question, only: server.family), port: port) } catch { failure = error }
             }
         }
         guard let failure else { return nil }
@@ -210,10 +211,14 @@ struct NameResolution {
     }
 
     /// The address of a name that is not a server's; without an answer, the address that it had before the start.
-    private mutating func address(of name: String, _ family: AddressFamily, _ context: String) throws(NameLookupError) -> IPAddress {
+    ///
+    /// - Parameter only: the family that the address must have; `nil` for either.
+    private mutating func address(
+        of name: String, _ family: AddressFamily, _ context: String, only: AddressFamily? = nil
+    ) throws(NameLookupError) -> IPAddress {
         let question = NameQuestion(family: family, name: name)
-        do throws(NameLookupError) { return try resolve(question) } catch {
-            guard let host = lastAddress(of: question) else { throw error }
+        do throws(NameLookupError) { return try resolve(question, only: only) } catch {
+            guard let host = lastAddress(of: question), only == nil || host.isV6 == (only == .v6) else { throw error }
             warnings.append("\(context): \(error); its previous address is used: \(host)")
             return host
         }
@@ -273,10 +278,14 @@ struct NameResolution {
     }
 
     /// The answer for one name; looks it up if `ask` has not.
-    private mutating func resolve(_ question: NameQuestion) throws(NameLookupError) -> IPAddress {
+    ///
+    /// - Parameter only: the family that the address must have; `nil` for either.
+    private mutating func resolve(_ question: NameQuestion, only: AddressFamily? = nil) throws(NameLookupError) -> IPAddress {
         if known[question] == nil { ask([inquiry(question, hasFallback: false)]) }
         guard let result = known[question] else { throw NameLookupError(name: question.name, problem: .notAName) }
-        return try result.get()
+        let address = try result.get()
+        if let only, address.isV6 != (only == .v6) { throw NameLookupError(name: question.name, problem: .noAddressOfFamily(only)) }
+        return address
     }
 
     private mutating func ask(_ inquiries: [NameInquiry]) {
@@ -309,12 +318,11 @@ struct NameResolution {
 }
 
 extension AgentConfiguration {
+    /// The addresses at which the process listens.
+    var ownBinds: [Bind] { frontends.filter { !$0.isDisabled }.flatMap(\.binds) + probes.flatMap(\.binds) + global.statsSockets.map(\.bind) }
+
     /// The names of listeners and log targets.
-    var ownEndpoints: [Endpoint] {
-        var endpoints = frontends.filter { !$0.isDisabled }.flatMap(\.binds).map(\.endpoint)
-        endpoints += probes.flatMap(\.binds).map(\.endpoint) + global.statsSockets.map(\.endpoint)
-        return endpoints + logTargets.map(\.endpoint)
-    }
+    var ownEndpoints: [Endpoint] { ownBinds.map(\.endpoint) + logTargets.map(\.endpoint) }
 
     /// Every `log` line in effect.
     var logTargets: [LogTarget] { global.logTargets + frontends.flatMap(\.log.targets) + backends.flatMap(\.log.targets) }

@@ -14,11 +14,11 @@ struct StartFolders {
         if let chroot = global.chroot { needed.append((chroot, "global: 'chroot \(chroot)'")) }
         if let file = pidFile ?? global.pidFile { needed.append((Self.folder(of: file), "global: 'pidfile \(file)'")) }
         for socket in global.statsSockets {
-            guard case .unix(let path) = socket.endpoint else { continue }
+            guard case .unix(let path) = socket.endpoint, !ListeningSockets.isAbstract(path) else { continue }
             needed.append((Self.folder(of: path), "\(socket.location): 'stats socket \(path)'"))
         }
         for bind in configuration.frontends.lazy.filter({ !$0.isDisabled }).flatMap(\.binds) {
-            guard case .unix(let path) = bind.endpoint else { continue }
+            guard case .unix(let path) = bind.endpoint, !ListeningSockets.isAbstract(path) else { continue }
             needed.append((Self.folder(of: path), "\(bind.location): 'bind \(path)'"))
         }
         missing = needed.filter { !Files.isFolder($0.folder) }.map { "\($0.words): folder \($0.folder) does not exist; create it before the start" }

@@ -136,7 +136,9 @@ struct Startup {
     ) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
         let accounts = AccountFiles.ofMachine()
-        let privileges = try privileges(configuration.global, accounts)
+        let sources = StartSources(configuration)
+        for warning in sources.warnings { Terminal.report(.warning, warning) }
+        let privileges = try privileges(configuration.global, sources, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
         var opened = try open(configuration, accounts, privileges, inheritance, isRestart: master?.causeOfDeath != nil)
         opened.resources.configurationFiles = files
@@ -319,7 +321,8 @@ struct Startup {
     /// uses the predecessor's addresses.
     private func checkEnvironment(_ configuration: AgentConfiguration) throws(StartError) {
         let accounts = AccountFiles.ofMachine()
-        let privileges = try privileges(configuration.global, accounts)
+        let sources = StartSources(configuration)
+        let privileges = try privileges(configuration.global, sources, accounts)
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         if let section = configuration.gossip {
@@ -339,6 +342,7 @@ struct Startup {
         }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
+        for warning in sources.warnings { messages.report(.warning, warning) }
         if let threads = configuration.global.threads, threads > 1, !ListeningSockets.migratesConnections {
             messages.report(
                 .notice,
@@ -348,11 +352,12 @@ struct Startup {
         }
     }
 
-    private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {
+    private func privileges(_ global: GlobalSettings, _ sources: StartSources, _ accounts: AccountFiles) throws(StartError) -> Privileges {
         var privileges = Privileges()
         privileges.directory = global.chroot
         if let user = global.user { privileges.userIdentifier = try accounts.userIdentifier(user, for: "global: 'user'") }
         if let group = global.group { privileges.groupIdentifier = try accounts.groupIdentifier(group, for: "global: 'group'") }
+        privileges.kept = sources.capabilities
         return privileges
     }
 
@@ -407,7 +412,8 @@ struct Startup {
         // The memory holds keys and session data. This comes after the log's files are open, because afterwards root owns the process's entries in /proc.
         if clinux_hide_memory() != 0 { agent.log.write(.warning, "other processes of this user can read this process's memory.") }
         let mode = agent.configuration.global.systemCalls
-        guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
+        let additional = StartSources(agent.configuration).areAny ? ServingCalls.ofSources : []
+        guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial, additional: additional) else { return }
         do throws(SystemError) { try filter.install() } catch {
             agent.log.write(.warning, "system calls are not filtered (\(error)): write 'seccomp off' to start without this warning.")
         }

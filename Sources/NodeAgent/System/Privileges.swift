@@ -11,17 +11,20 @@ struct Privileges: Equatable, Sendable {
     /// `gid`, or the identifier of `group`.
     var groupIdentifier: UInt32?
 
+    /// The capabilities that the process keeps while it serves.
+    var kept: Capabilities = []
+
     /// The user and group of the process after `apply`.
     var owner: FileOwner { FileOwner(user: userIdentifier ?? geteuid(), group: groupIdentifier ?? getegid()) }
 
     /// Drops no privileges.
     init() {}
 
-    /// The capabilities that a master needs to signal workers, and to start workers that read files, bind ports, own sockets, raise limits and drop all of
-    /// these.
+    /// The capabilities that a master needs to signal workers, and to start workers that read files, bind ports and foreign addresses, own sockets, raise limits
+    /// and drop all of these.
     private static let ofMaster: Capabilities = [
-        .chown, .overrideFilePermissions, .ownAllFiles, .signalOthers, .setGroup, .setUser, .setCapabilities, .bindLowPorts, .administerNetwork, .changeRoot,
-        .raiseLimits,
+        .chown, .overrideFilePermissions, .ownAllFiles, .signalOthers, .setGroup, .setUser, .setCapabilities, .bindLowPorts, .administerNetwork,
+        .useForeignAddresses, .changeRoot, .raiseLimits,
     ]
 
     /// Reduces a master's capabilities to those that it needs for its workers. The user stays.
@@ -37,18 +40,26 @@ struct Privileges: Equatable, Sendable {
     /// Makes files that the process creates writable for their owner only, whatever umask it was started with.
     static func restrictNewFiles() { umask(umask(0o777) | 0o022) }
 
-    /// Changes the root, then the groups, then the user, then drops every capability, also as root. Each step needs privileges that a later one drops. Verifies
-    /// the result. Call it while the process has only one thread, because other threads would keep their privileges.
+    /// Changes the root, then the groups, then the user, then drops every capability except `kept`, also as root. Each step needs privileges that a later one
+    /// drops. Verifies the result. Call it while the process has only one thread, because other threads would keep their privileges.
     func apply() throws(PrivilegeError) {
         try changeRoot()
-        do throws(SystemError) { try Capabilities().limitBoundingSet() } catch { throw PrivilegeError(.capabilities, error) }
-        try changeOwner()
         do throws(SystemError) {
-            try Capabilities().dropOthers()
-            guard try Capabilities.present().isEmpty else { throw SystemError("capset", code: EPERM) }
+            try Capabilities().limitBoundingSet()
+            if !kept.isEmpty { try Capabilities.keepAcrossUserChange() }
         } catch {
             throw PrivilegeError(.capabilities, error)
         }
+        try changeOwner()
+        let missing: Capabilities
+        do throws(SystemError) {
+            try kept.dropOthers()
+            guard try Capabilities.present().isSubset(of: kept) else { throw SystemError("capset", code: EPERM) }
+            missing = kept.subtracting(try Capabilities.effective())
+        } catch {
+            throw PrivilegeError(.capabilities, error)
+        }
+        guard missing.isEmpty else { throw PrivilegeError(.keeping(missing), SystemError("capset", code: EPERM)) }
     }
 
     private func changeRoot() throws(PrivilegeError) {
@@ -83,6 +94,7 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case group(UInt32)
         case user(UInt32)
         case capabilities
+        case keeping(Capabilities)
     }
 
     /// The step that failed.
@@ -109,6 +121,10 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
             "global: cannot become user \(number) (\(cause)); start as root"
         case .capabilities:
             "cannot drop the capabilities (\(cause)); allow capset and prctl in the service or container that starts this process"
+        case .keeping(let missing):
+            "the 'source' lines need \(CapabilityName.text(of: missing)), which this process does not have; "
+                + "start as root, or give it to the program ('setcap \(CapabilityName.text(of: missing))+ep PROGRAM'), "
+                + "and allow it in the service or container that starts this process"
         }
     }
 }

@@ -1,0 +1,147 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Proxy
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+private let isRoot = geteuid() == 0
+
+@Suite("Options of listening sockets")
+struct SocketOptionTests {
+    private static func sockets(_ inherited: InheritedSockets = InheritedSockets()) -> StartSockets {
+        StartSockets(names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: inherited)
+    }
+
+    private static func option(_ level: Int32, _ name: Int32, _ raw: Int32) -> Int32 {
+        var value: Int32 = -1
+        var length = socklen_t(4)
+        getsockopt(raw, level, name, &value, &length)
+        return value
+    }
+
+    /// The files of a frontend whose first bind has this address in place of the one in the file.
+    private static func open(_ lines: String, at address: SocketAddress?, _ inherited: InheritedSockets = InheritedSockets()) throws -> [ThreadListener] {
+        var configuration = Configuration.read("frontend f\n \(lines)\n").configuration
+        if case .ip(let host, let port)? = address { configuration.frontends[0].binds[0].endpoint = .ip(host, port: port) }
+        var sockets = Self.sockets(inherited)
+        return try sockets.listeners(configuration, sessionsMax: 100)[0]
+    }
+
+    private static let loopback = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+
+    @Test("are set, and accepted sockets inherit them")
+    func inherited() throws {
+        let listener = try #require(try Self.open("bind :1 mss 1000 tos 0x20 tfo\n option tcp-smart-accept", at: Self.loopback).first)
+        let raw = listener.file.raw
+        #expect(Self.option(Int32(IPPROTO_TCP), TCP_MAXSEG, raw) == 1000 && Self.option(Int32(IPPROTO_TCP), TCP_QUICKACK, raw) == 0)
+        #expect(Self.option(Int32(IPPROTO_TCP), TCP_FASTOPEN, raw) == 100)
+        let client = try Client(to: try #require(Sockets.localAddress(raw)))
+        var descriptor = try Sockets.accept(raw)
+        guard let taken = descriptor.take() else {
+            Issue.record("no connection")
+            return
+        }
+        let accepted = OpenFile(taken)
+        #expect(Self.option(Int32(IPPROTO_IP), IP_TOS, accepted.raw) == 0x20)
+        #expect((900...1000).contains(Self.option(Int32(IPPROTO_TCP), TCP_MAXSEG, accepted.raw)))
+        client.halfClose()
+    }
+
+    @Test("of an earlier process get the values of the new file")
+    func adopted() throws {
+        let first = try #require(try Self.open("bind :1 mss 1000 tos 0x20\n option tcp-smart-accept", at: Self.loopback).first)
+        let address = try #require(Sockets.localAddress(first.file.raw))
+        let inherited = InheritedSockets()
+        inherited.add([OpenFile(FileDescriptor(owning: dup(first.file.raw)))])
+        let second = try #require(try Self.open("bind :1", at: address, inherited).first)
+        #expect(Self.option(Int32(IPPROTO_IP), IP_TOS, second.file.raw) == 0)
+        #expect(Self.option(Int32(IPPROTO_TCP), TCP_QUICKACK, second.file.raw) == 1)
+        #expect(Self.option(Int32(IPPROTO_TCP), TCP_MAXSEG, second.file.raw) != 1000)
+    }
+
+    @Test("may bind an address of another host, or one interface", .enabled(if: isRoot, "needs CAP_NET_RAW"))
+    func places() throws {
+        let foreign = try #require(try Self.open("bind :1 transparent", at: .ip(.v4(0xc000_0201), port: 0)).first)
+        #expect(Sockets.localAddress(foreign.file.raw)?.address == .v4(0xc000_0201))
+        #expect(throws: StartError.self) { try Self.open("bind :1", at: .ip(.v4(0xc000_0201), port: 0)) }
+        let lo = try #require(try Self.open("bind :1 interface lo", at: Self.loopback).first)
+        #expect(InterfaceName.of(lo.file.raw) == "lo")
+        let error = #expect(throws: StartError.self) { try Self.open("bind :1 interface no-such-if", at: Self.loopback) }
+        #expect(error?.description.contains("setcap cap_net_raw+ep") == true, "\(error.map { "\($0)" } ?? "")")
+        // A successor finds a socket by its address and its interface.
+        let address = try #require(Sockets.localAddress(lo.file.raw))
+        let inherited = InheritedSockets()
+        inherited.add([OpenFile(FileDescriptor(owning: dup(lo.file.raw)))])
+        #expect(inherited.take(.stream, at: address).isEmpty)
+        #expect(inherited.take(.stream, at: address, interface: "lo").count == 1)
+    }
+
+    @Test("of a path are its owner and its mode; accounts must exist", .enabled(if: isRoot, "only root changes owners"))
+    func owners() throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+        defer { unlink(path) }
+        _ = try Self.open("bind \(path) mode 640 user root gid 4", at: nil)
+        let status = try FileEntry(path).status()
+        #expect(status.permissions == 0o640 && status.owner.user == 0 && status.owner.group == 4)
+        let error = #expect(throws: StartError.self) { try Self.open("bind \(path) user no-such-user", at: nil) }
+        #expect(error?.description.contains("'frontend f'") == true)
+    }
+
+    @Test("an abstract name has no file, and a successor inherits it")
+    func abstract() throws {
+        let name = "tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let listener = try #require(try Self.open("bind abns@\(name)", at: nil).first)
+        let client = try Client(to: .unix(RawSocketAddress.abstractPath(name)))
+        client.halfClose()
+        #expect(throws: StartError.self, "it is taken") { try Self.open("bind abns@\(name)", at: nil) }
+        let inherited = InheritedSockets()
+        inherited.add([OpenFile(FileDescriptor(owning: dup(listener.file.raw)))])
+        #expect(try Self.open("bind abns@\(name)", at: nil, inherited).count == 1)
+        #expect(StartFolders(Configuration.read("listen a\n bind abns@/nonexistent/x\n").configuration).missing.isEmpty)
+    }
+
+    @Test("name listeners by their number, or by 'id'")
+    func names() throws {
+        let listeners = try Self.open("bind abns@a-\(getpid()) id 9\n bind abns@b-\(getpid())\n bind abns@c-\(getpid()) name x", at: nil)
+        #expect(listeners.map(\.name) == ["9", "2", "x"] && listeners.map(\.bind) == [0, 1, 2])
+    }
+}
+
+@Suite("The capabilities of a process")
+struct CapabilityTests {
+    @Test("have setcap's names")
+    func names() {
+        #expect(CapabilityName.text(of: [.useForeignAddresses, .bindLowPorts]) == "cap_net_bind_service,cap_net_raw")
+        #expect(CapabilityName.administerSystem.capability == nil)
+        let error = PrivilegeError(.keeping(.useForeignAddresses), SystemError("capset", code: EPERM))
+        #expect(error.description.contains("need cap_net_raw") && error.description.contains("setcap cap_net_raw+ep"))
+    }
+}
+
+@Suite("Names with a family")
+struct FamilyNameTests {
+    private static func resolution() -> NameResolution { NameResolution(lookup: NameLookup(hosts: "10.0.0.1 both four\nfd00::1 both six\n", resolvConf: "")) }
+
+    @Test(
+        "have an address of this family, or the start fails",
+        arguments: [("ipv4@both", "10.0.0.1"), ("ipv6@both", "fd00::1"), ("both", "10.0.0.1"), ("six", "fd00::1"), ("ipv4@six", nil), ("tcp6@four", nil)]
+            as [(String, String?)])
+    func binds(host: String, address: String?) throws {
+        var names = Self.resolution()
+        let configuration = Configuration.read("listen a\n bind \(host):3306\n server s \(host):3306\n").configuration
+        names.ask(for: configuration, own: nil)
+        let bind = configuration.frontends[0].binds[0]
+        let server = configuration.backends[0].servers[0]
+        guard let address else {
+            let error = #expect(throws: StartError.self) { try names.address(of: bind, owner: "listen a") }
+            #expect(error?.description.contains("it has no IPv") == true)
+            #expect(throws: StartError.self) { try names.address(of: server, owner: "a") }
+            return
+        }
+        #expect(try names.address(of: bind, owner: "listen a")?.address == IPAddress(address))
+        #expect(try names.address(of: server, owner: "a")?.address == IPAddress(address))
+    }
+}
