@@ -95,8 +95,14 @@ struct GossipPlan {
         servers.append(
             GossipServer(
                 id: id, name: "\(backend.name)/\(server.name)", proxy: reference.backend, rise: server.check?.rise ?? 1, fall: server.check?.fall ?? 1,
-                policy: server.check == nil ? .own : section.policy, minUp: section.minUp, check: check,
+                policy: Self.isComparable(server) ? section.policy : .own, minUp: section.minUp, check: check,
                 initially: server.check == nil ? .up : InitialHealth(server.initialState)))
+    }
+
+    /// Whether nodes that check this server check the same host: a check at `*` is one of the node's own host.
+    private static func isComparable(_ server: Server) -> Bool {
+        guard let check = server.check else { return false }
+        return check.isAtOtherHost || !server.hasClientAddress
     }
 
     /// The first 8 bytes of SHA-256 over the words, each followed by a zero byte.

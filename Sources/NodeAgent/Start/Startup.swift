@@ -137,7 +137,7 @@ struct Startup {
         SignalWatch.ignoreBrokenPipes()
         let accounts = AccountFiles.ofMachine()
         let sources = StartSources(configuration)
-        for warning in sources.warnings { Terminal.report(.warning, warning) }
+        for warning in sources.warnings { messages.report(.warning, warning) }
         let privileges = try privileges(configuration.global, sources, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
         var opened = try open(configuration, accounts, privileges, inheritance, isRestart: master?.causeOfDeath != nil)

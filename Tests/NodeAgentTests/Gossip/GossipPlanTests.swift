@@ -76,6 +76,12 @@ struct GossipPlanTests {
         #expect(plan.name(of: plan.settings.node) == "one" && plan.name(of: NodeID(5)) == "0000000000000005")
     }
 
+    @Test("applies no policy to a server at '*', which is another host on each node, unless its checks have an address")
+    func clientAddresses() throws {
+        let servers = ["server a *:3306 check", "server b *:3306 check addr 10.0.0.9", "server c 10.0.0.3:3306 check"]
+        #expect(try plan(servers: servers).servers.map(\.policy) == [.own, .fastDown, .fastDown])
+    }
+
     @Test(
         "converts a check's result to a finding",
         arguments: [
