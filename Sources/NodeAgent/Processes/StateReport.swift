@@ -26,6 +26,7 @@ struct StateReport {
         var (text, known) = (FieldText(), AgentState())
         switch part {
         case .frontend(let frontend): known.counters[.init(kind: .frontend, name: proxy.name)] = state.totals(ofFrontend: frontend).numbers
+        case .socket: break
         case .backend(let backend): known.counters[.init(kind: .backend, name: proxy.name)] = state.totals(ofBackend: backend).numbers
         case .server(let reference):
             let row = statistics.serverStatistics(reference)

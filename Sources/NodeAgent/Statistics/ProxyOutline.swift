@@ -6,6 +6,8 @@ struct ProxyOutline: Equatable, Sendable {
     enum Part: Equatable, Sendable {
         /// The frontend, by its index in the configuration.
         case frontend(Int)
+        /// A bind of a frontend with `option socket-stats`, by their indexes in the configuration.
+        case socket(frontend: Int, bind: Int)
         /// A server.
         case server(ServerReference)
         /// The backend, by its index in the configuration.
@@ -15,6 +17,7 @@ struct ProxyOutline: Equatable, Sendable {
         var kind: StatisticsRowKind {
             switch self {
             case .frontend: .frontend
+            case .socket: .socket
             case .server: .server
             case .backend: .backend
             }
@@ -29,6 +32,8 @@ struct ProxyOutline: Equatable, Sendable {
     var frontend: Int?
     /// The backend, by its index in the configuration.
     var backend: Int?
+    /// The number of binds with a row: all, or none.
+    var socketsCount = 0
     /// The number of servers in the backend.
     var serversCount = 0
     /// `disabled`: `show stat` and a soft stop omit the proxy.
@@ -41,14 +46,17 @@ struct ProxyOutline: Equatable, Sendable {
     }
 
     /// The number of the proxy's rows.
-    var partsCount: Int { (frontend == nil ? 0 : 1) + serversCount + (backend == nil ? 0 : 1) }
+    var partsCount: Int { (frontend == nil ? 0 : 1) + socketsCount + serversCount + (backend == nil ? 0 : 1) }
 
-    /// A row, by its index in HAProxy's order: the frontend, the servers, the backend.
+    /// A row, by its index in HAProxy's order: the frontend, its binds, the servers, the backend.
     func part(at row: Int) -> Part {
         precondition((0..<partsCount).contains(row), "row \(row) of \(partsCount)")
-        if let frontend, row == 0 { return .frontend(frontend) }
-        guard let backend else { preconditionFailure("a proxy without a backend has one row") }
-        let place = frontend == nil ? row : row - 1
+        if let frontend {
+            if row == 0 { return .frontend(frontend) }
+            if row <= socketsCount { return .socket(frontend: frontend, bind: row - 1) }
+        }
+        guard let backend else { preconditionFailure("a proxy without a backend has only the rows of its frontend") }
+        let place = frontend == nil ? row : row - 1 - socketsCount
         return place < serversCount ? .server(ServerReference(backend: backend, server: place)) : .backend(backend)
     }
 }
@@ -61,6 +69,7 @@ extension [ProxyOutline] {
         for (index, frontend) in configuration.frontends.enumerated() {
             var outline = ProxyOutline(name: frontend.name, identifier: frontend.identifier)
             (outline.frontend, outline.isDisabled) = (index, frontend.isDisabled)
+            outline.socketsCount = frontend.countsBinds ? frontend.binds.count : 0
             places[frontend.identifier] = count
             append(outline)
         }

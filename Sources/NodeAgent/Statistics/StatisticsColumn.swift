@@ -5,6 +5,7 @@ enum StatisticsRowKind: Int, Sendable {
     case frontend = 0
     case backend = 1
     case server = 2
+    case socket = 3
 }
 
 /// The input for a line of `show stat`.
@@ -42,25 +43,32 @@ struct StatisticsColumn: Sendable {
     let backend: StatisticsField<BackendStatistics>
     /// The field of server rows.
     let server: StatisticsField<ServerStatistics>
+    /// The field of rows of binds.
+    let socket: StatisticsField<SocketStatistics>
 
     /// A column with these fields; other kinds are empty.
     init(
         _ name: String, frontend: StatisticsField<FrontendStatistics> = .empty, backend: StatisticsField<BackendStatistics> = .empty,
-        server: StatisticsField<ServerStatistics> = .empty
+        server: StatisticsField<ServerStatistics> = .empty, socket: StatisticsField<SocketStatistics> = .empty
     ) {
-        (self.name, self.frontend, self.backend, self.server) = (name, frontend, backend, server)
+        (self.name, self.frontend, self.backend, self.server, self.socket) = (name, frontend, backend, server, socket)
     }
 
     /// A column whose value is the same in all rows of a proxy.
     static func proxy(_ name: String, _ read: @escaping @Sendable (ProxyOutline) -> String) -> StatisticsColumn {
-        StatisticsColumn(name, frontend: .text { read($0.proxy) }, backend: .text { read($0.proxy) }, server: .text { read($0.proxy) })
+        StatisticsColumn(
+            name, frontend: .text { read($0.proxy) }, backend: .text { read($0.proxy) }, server: .text { read($0.proxy) }, socket: .text { read($0.proxy) })
     }
 
     /// A column about sessions, which every kind counts.
-    static func sessions(_ name: String, _ read: @escaping @Sendable (SessionStatistics) -> Int?) -> StatisticsColumn {
+    ///
+    /// - Parameter ofSocket: the number in rows of binds; `nil` for a column that HAProxy leaves empty there.
+    static func sessions(
+        _ name: String, ofSocket: (@Sendable (SessionStatistics) -> Int?)? = nil, _ read: @escaping @Sendable (SessionStatistics) -> Int?
+    ) -> StatisticsColumn {
         StatisticsColumn(
             name, frontend: .number { read($0.values.sessions) }, backend: .number { read($0.values.sessions) },
-            server: .number { read($0.values.sessions) })
+            server: .number { read($0.values.sessions) }, socket: ofSocket.map { ofSocket in .number { ofSocket($0.values.sessions) } } ?? .empty)
     }
 
     /// A column of servers and backends.
@@ -96,11 +104,12 @@ struct StatisticsColumn: Sendable {
 
     /// A column of a constant text.
     static func constant(
-        _ name: String, _ text: String, in kinds: [StatisticsRowKind] = [.frontend, .backend, .server]
+        _ name: String, _ text: String, in kinds: [StatisticsRowKind] = [.frontend, .backend, .server, .socket]
     ) -> StatisticsColumn {
         func shown(_ kind: StatisticsRowKind) -> String { kinds.contains(kind) ? text : "" }
         return StatisticsColumn(
-            name, frontend: .constant(shown(.frontend)), backend: .constant(shown(.backend)), server: .constant(shown(.server)))
+            name, frontend: .constant(shown(.frontend)), backend: .constant(shown(.backend)), server: .constant(shown(.server)),
+            socket: .constant(shown(.socket)))
     }
 }
 

@@ -99,12 +99,30 @@ final class StatisticsReader: StatisticsSource {
         return row
     }
 
+    func socketStatistics(_ bind: Int, of frontend: Int) -> SocketStatistics {
+        let settings = configuration.frontends[frontend]
+        let number = settings.bindNumbers[bind]
+        let index = state.firstBinds[frontend] + bind
+        let cell = state.bindCells[index]
+        var row = SocketStatistics(name: settings.binds[bind].name ?? "sock-\(number)", identifier: number)
+        row.sessions.current = cell.pointee.sessions.value
+        row.sessions.peak = cell.pointee.sessions.max
+        row.sessions.limit = settings.binds[bind].connectionsMax
+        let totals = state.totals(ofBind: index)
+        row.sessions.total = Int(clamping: totals.connections)
+        (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: totals.bytesIn), Int(clamping: totals.bytesOut))
+        row.status = sources.isStopping() ? .waiting : row.sessions.limit.map { row.sessions.current >= $0 } ?? false ? .full : .open
+        row.address = if case .unix = settings.binds[bind].endpoint { "unix" } else { settings.binds[bind].endpoint.description }
+        return row
+    }
+
     func serverStatistics(_ reference: ServerReference) -> ServerStatistics {
         let server = configuration.backends[reference.backend].servers[reference.server]
         let status = servers.status(of: reference)
         let flat = state.flatIndex(reference)
         let cell = state.serverCells[flat]
         var row = ServerStatistics(name: server.name, identifier: server.identifier)
+        (row.hasFixedIdentifier, row.cookie) = (server.hasFixedIdentifier, server.cookie)
         row.status = servers.registry.statusText(of: reference)
         row.isRunning = status.isRunning
         row.isFit = status.fitness.isFit && !status.isStopping

@@ -8,6 +8,8 @@ protocol StatisticsSource {
     func processStatistics() -> ProcessStatistics
     /// The row of a frontend.
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics
+    /// The row of a bind.
+    func socketStatistics(_ bind: Int, of frontend: Int) -> SocketStatistics
     /// The row of a server.
     func serverStatistics(_ server: ServerReference) -> ServerStatistics
     /// The row of a backend.

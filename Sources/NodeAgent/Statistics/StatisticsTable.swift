@@ -16,6 +16,7 @@ enum StatisticsTable {
     static let frontendLine = StatisticsLine(columns.map(\.frontend))
     static let backendLine = StatisticsLine(columns.map(\.backend))
     static let serverLine = StatisticsLine(columns.map(\.server))
+    static let socketLine = StatisticsLine(columns.map(\.socket))
 
     /// The value of `weight` for a weight in sixteenths, rounded up.
     static func weight(sixteenths: Int) -> Int { (sixteenths + SlowStart.fullShare - 1) / SlowStart.fullShare }
@@ -44,18 +45,19 @@ enum StatisticsTable {
     /// `pxname` to `wredis`.
     private static let counterColumns: [StatisticsColumn] = [
         .proxy("pxname") { $0.name },
-        StatisticsColumn("svname", frontend: .constant("FRONTEND"), backend: .constant("BACKEND"), server: .text { $0.values.name }),
+        StatisticsColumn(
+            "svname", frontend: .constant("FRONTEND"), backend: .constant("BACKEND"), server: .text { $0.values.name }, socket: .text { $0.values.name }),
         .serving("qcur") { $0.queued },
         .serving("qmax") { $0.queuedPeak },
-        .sessions("scur") { $0.current },
-        .sessions("smax") { $0.peak },
-        .sessions("slim") { $0.limit },
-        .sessions("stot") { $0.total },
-        .sessions("bin") { $0.bytesIn },
-        .sessions("bout") { $0.bytesOut },
-        .zero("dreq", in: .frontend, .backend),
-        .zero("dresp", in: .frontend, .backend, .server),
-        .zero("ereq", in: .frontend),
+        .sessions("scur", ofSocket: { $0.current }) { $0.current },
+        .sessions("smax", ofSocket: { $0.peak }) { $0.peak },
+        .sessions("slim", ofSocket: { $0.limit ?? 0 }) { $0.limit },
+        .sessions("stot", ofSocket: { $0.total }) { $0.total },
+        .sessions("bin", ofSocket: { $0.bytesIn }) { $0.bytesIn },
+        .sessions("bout", ofSocket: { $0.bytesOut }) { $0.bytesOut },
+        .zero("dreq", in: .frontend, .backend, .socket),
+        .zero("dresp", in: .frontend, .backend, .server, .socket),
+        .zero("ereq", in: .frontend, .socket),
         .serving("econ") { $0.connectErrors },
         .zero("eresp", in: .backend, .server),
         .serving("wretr") { $0.retries },
@@ -64,7 +66,9 @@ enum StatisticsTable {
 
     /// `status` to `type`.
     private static let stateColumns: [StatisticsColumn] = [
-        StatisticsColumn("status", frontend: .text { $0.values.status.rawValue }, backend: .text { status($0) }, server: .text { $0.values.status }),
+        StatisticsColumn(
+            "status", frontend: .text { $0.values.status.rawValue }, backend: .text { status($0) }, server: .text { $0.values.status },
+            socket: .text { $0.values.status.rawValue }),
         StatisticsColumn(
             "weight", backend: .number { $0.values.effectiveWeight }, server: .number { weight(sixteenths: $0.values.weight * $0.values.share) }),
         StatisticsColumn("act", backend: .number { $0.values.activeServers }, server: .number { $0.values.isBackup ? 0 : 1 }),
@@ -76,11 +80,12 @@ enum StatisticsTable {
         StatisticsColumn("qlimit", server: .number { $0.values.queueMax }),
         .constant("pid", "1"),
         .proxy("iid") { String($0.identifier) },
-        StatisticsColumn("sid", frontend: .constant("0"), backend: .constant("0"), server: .number { $0.values.identifier }),
+        StatisticsColumn(
+            "sid", frontend: .constant("0"), backend: .constant("0"), server: .number { $0.values.identifier }, socket: .number { $0.values.identifier }),
         StatisticsColumn("throttle", server: .number { throttle($0.values) }),
         .serving("lbtot") { $0.selections },
         StatisticsColumn("tracked", server: .text { $0.values.tracked }),
-        StatisticsColumn("type", frontend: type(.frontend), backend: type(.backend), server: type(.server)),
+        StatisticsColumn("type", frontend: type(.frontend), backend: type(.backend), server: type(.server), socket: type(.socket)),
     ]
 
     /// `rate` to `comp_rsp`.
@@ -126,21 +131,22 @@ enum StatisticsTable {
 
     /// `addr` to `dses`.
     private static let sessionColumns: [StatisticsColumn] = [
-        StatisticsColumn("addr", server: .text { $0.showsAddresses ? address(of: $0.values) : nil }),
-        .empty("cookie"),
+        StatisticsColumn(
+            "addr", server: .text { $0.showsAddresses ? address(of: $0.values) : nil }, socket: .text { $0.showsAddresses ? $0.values.address : nil }),
+        StatisticsColumn("cookie", server: .text { $0.values.cookie }),
         .constant("mode", "tcp"),
         StatisticsColumn("algo", backend: .text { $0.values.algorithm }),
         StatisticsColumn("conn_rate", frontend: .number { $0.values.sessions.rate }),
         StatisticsColumn("conn_rate_max", frontend: .number { $0.values.sessions.ratePeak }),
         StatisticsColumn("conn_tot", frontend: .number { $0.values.sessions.total }),
         .empty("intercepted"),
-        .zero("dcon", in: .frontend),
-        .zero("dses", in: .frontend),
+        .zero("dcon", in: .frontend, .socket),
+        .zero("dses", in: .frontend, .socket),
     ]
 
     /// `wrew` to `ttime_max`.
     private static let timeColumns: [StatisticsColumn] = [
-        .zero("wrew", in: .frontend, .backend, .server),
+        .zero("wrew", in: .frontend, .backend, .server, .socket),
         .serving("connect") { $0.connects },
         .zero("reuse", in: .backend, .server),
         .empty("cache_lookups"),
@@ -155,7 +161,7 @@ enum StatisticsTable {
 
     /// `eint` to `agg_check_status`, the last column of 2.6.
     private static let connectionColumns: [StatisticsColumn] = [
-        .zero("eint", in: .frontend, .backend, .server),
+        .zero("eint", in: .frontend, .backend, .server, .socket),
         .zero("idle_conn_cur", in: .server),
         .zero("safe_conn_cur", in: .server),
         StatisticsColumn("used_conn_cur", server: .number { $0.values.sessions.current }),
@@ -189,7 +195,7 @@ enum StatisticsTable {
             "h2_total_connections", "h2_backend_total_streams",
         ].map { .zero($0, in: .frontend, .backend) }
         + ["ssl_sess", "ssl_reused_sess", "ssl_failed_handshake", "ssl_ocsp_staple", "ssl_failed_ocsp_staple"].map {
-            .zero($0, in: .frontend, .backend, .server)
+            .zero($0, in: .frontend, .backend, .server, .socket)
         }
         + [
             "h1_open_connections", "h1_open_streams", "h1_total_connections", "h1_total_streams", "h1_bytes_in", "h1_bytes_out", "h1_spliced_bytes_in",

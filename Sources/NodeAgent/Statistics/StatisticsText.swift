@@ -61,6 +61,10 @@ extension StatisticsSource {
         case .frontend(let frontend):
             guard filter.admits(identifier: 0) else { return "" }
             return StatisticsTable.frontendLine.text(of: StatisticsRow(proxy: proxy, values: frontendStatistics(frontend)))
+        case .socket(let frontend, let bind):
+            let values = socketStatistics(bind, of: frontend)
+            guard filter.admits(identifier: values.identifier) else { return "" }
+            return StatisticsTable.socketLine.text(of: StatisticsRow(proxy: proxy, values: values, showsAddresses: showsAddresses))
         case .server(let server):
             let values = serverStatistics(server)
             guard filter.admits(values) else { return "" }
@@ -135,7 +139,8 @@ extension ProxyOutline {
         line.field(check?.health ?? 0)
         line.field(checkState)
         line.field(agentState)
-        line.append(" 0 0")
+        line.append(" 0")
+        line.field(server.hasFixedIdentifier ? 1 : 0)
         line.field(server.hostName ?? "-")
         line.field(server.address?.port ?? server.port)
         line.append(" - 0")
@@ -154,7 +159,7 @@ extension ServerStatistics {
     fileprivate var addressText: String {
         switch address {
         case .ip(let address, _): address.description
-        case .unix(let path): path
+        case .unix(let path): path.utf8.first == 0 ? "-" : path
         case nil: "-"
         }
     }

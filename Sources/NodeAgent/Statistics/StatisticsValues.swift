@@ -99,6 +99,33 @@ struct FrontendStatistics: Equatable, Sendable {
     init() {}
 }
 
+/// The row of a bind, with `option socket-stats`.
+struct SocketStatistics: Equatable, Sendable {
+    /// Values of `status`.
+    enum Status: String, Sendable {
+        /// It accepts.
+        case open = "OPEN"
+        /// It has reached its own `maxconn`.
+        case full = "FULL"
+        /// It does not accept.
+        case waiting = "WAITING"
+    }
+
+    /// `svname`: `name` of the bind, or `sock-` and its number.
+    var name: String
+    /// `sid`: `id` of the bind, or its automatic number.
+    var identifier: Int
+    /// `status`.
+    var status = Status.open
+    /// Sessions and bytes; without rates.
+    var sessions = SessionStatistics()
+    /// `addr`: `unix` for a path.
+    var address = ""
+
+    /// Nothing counted.
+    init(name: String, identifier: Int) { (self.name, self.identifier) = (name, identifier) }
+}
+
 /// The `BACKEND` row.
 struct BackendStatistics: Equatable, Sendable {
     /// Values of `status`.
@@ -137,8 +164,12 @@ struct BackendStatistics: Equatable, Sendable {
 struct ServerStatistics: Equatable, Sendable {
     /// `svname`.
     var name: String
-    /// `sid`: from 1 within the backend.
+    /// `sid`: from 1 within the backend, or `id` of its line.
     var identifier: Int
+    /// Whether `identifier` is the `id` of its line.
+    var hasFixedIdentifier = false
+    /// `cookie` of its line.
+    var cookie: String?
     /// `status`, such as "UP", "DOWN 1/2" or "MAINT".
     var status = "no check"
     /// Whether the server runs, regardless of whether it takes new sessions: if not, `srv_op_state` is 0.

@@ -9,6 +9,7 @@ struct ProxyStatistics {
     var name: String
     var identifier: Int
     var frontend: FrontendStatistics?
+    var sockets: [SocketStatistics] = []
     var servers: [ServerStatistics] = []
     var backend: BackendStatistics?
     var isDisabled = false
@@ -26,13 +27,14 @@ struct StatisticsSnapshot: StatisticsSource {
             var outline = ProxyOutline(name: proxy.name, identifier: proxy.identifier)
             if proxy.frontend != nil { outline.frontend = place }
             if proxy.backend != nil { outline.backend = place }
-            (outline.serversCount, outline.isDisabled) = (proxy.servers.count, proxy.isDisabled)
+            (outline.socketsCount, outline.serversCount, outline.isDisabled) = (proxy.sockets.count, proxy.servers.count, proxy.isDisabled)
             return outline
         }
     }
 
     func processStatistics() -> ProcessStatistics { process }
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics { proxies[frontend].frontend ?? FrontendStatistics() }
+    func socketStatistics(_ bind: Int, of frontend: Int) -> SocketStatistics { proxies[frontend].sockets[bind] }
     func serverStatistics(_ server: ServerReference) -> ServerStatistics { proxies[server.backend].servers[server.server] }
 
     func backendStatistics(_ backend: Int) -> BackendStatistics {
