@@ -132,11 +132,14 @@ final class Agent {
             abort()
         }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }
+        var source = CheckSource()
+        source.bind = { [state] raw, server throws(SystemError) in try state.bindSource(raw, ofCheckOf: server) }
+        source.release = { [state] in state.releaseSource($0, ofCheckOf: $1) }
         let checks = CheckRunner(
             reactor: reactor, backends: configuration.backends, plan: { [databases] in databases.checkPlan(of: $0, $1) },
             initialAddress: { [servers] in servers.status(of: $0).address },
             openProgram: { [unowned self] server, address throws(SystemError) in try openProgram(server, address) },
-            abandoned: { handshakes.finish($1, of: $0) },
+            source: source, abandoned: { handshakes.finish($1, of: $0) },
             finished: { [unowned self] in checkFinished($0, $1) })
         let serverAgents = makeServerAgents()
         (self.checks, self.serverAgents, self.handshakes) = (checks, serverAgents, handshakes)
@@ -175,7 +178,7 @@ final class Agent {
             reactor: reactor, interpreter: RuntimeInterpreter(target: commands), connectionsMax: configuration.global.statsConnectionsMax,
             timeout: configuration.global.statsTimeout
         ) { [unowned self] in successions.handOver(to: $0, $1) }
-        for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights) }
+        for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights, connectionsMax: socket.connectionsMax) }
         statsSockets = []
         self.runtime = runtime
     }

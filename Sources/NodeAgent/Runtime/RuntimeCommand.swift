@@ -69,9 +69,7 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand(
             "disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "put a server into maintenance (see also 'set server')",
             answer: { setState(.maint, $0) }),
-        RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "drain and stop this node, or show the progress") { call, _ in
-            drain(call)
-        },
+        RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "drain and stop this node, or show the progress", answer: { drain($0) }),
         RuntimeCommand(
             "enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')",
             answer: { setState(.ready, $0) }),
@@ -83,18 +81,17 @@ struct RuntimeCommand: Sendable {
                     return AnswerText("\(weight.current) (initial \(weight.initial))\n")
                 }
             }),
-        RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "accept gossip with this key as well") { call, _ in installKey(call) },
+        RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "accept gossip with this key as well", answer: { installKey($0) }),
         RuntimeCommand("operator", level: .operator, help: "lower this connection's level to operator") { _, session in
             session.level = .operator
             return ""
         },
-        RuntimeCommand("remove gossip key", usage: " <id>", level: .admin, help: "remove a key that is not in use") { call, _ in
-            changeKey(call) { .remove($0) }
-        },
+        RuntimeCommand(
+            "remove gossip key", usage: " <id>", level: .admin, help: "remove a key that is not in use", answer: { changeKey($0) { .remove($0) } }),
         RuntimeCommand(
             "set server", usage: " <bk>/<srv> [opts] [on cluster]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%",
             answer: { setServer($0) }),
-        RuntimeCommand("set timeout", usage: " cli <delay>", level: .user, help: "change this connection's idle timeout, in seconds or with a unit") {
+        RuntimeCommand("set timeout", " cli <delay>", .user, "change this connection's idle timeout, in seconds or with a unit") {
             setTimeout($0, &$1)
         },
         RuntimeCommand(
@@ -102,39 +99,42 @@ struct RuntimeCommand: Sendable {
             answer: { call in
                 onServer(call) { server throws(RuntimeTargetError) in try setWeight(call, of: server, to: call.argument(1), scopeFrom: 2) }
             }),
-        RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip with this key; all nodes must have it") { call, _ in
-            changeKey(call) { .use($0) }
-        },
+        RuntimeCommand(
+            "use gossip key", usage: " <id>", level: .admin, help: "send gossip with this key; all nodes must have it",
+            answer: { changeKey($0) { .use($0) } }),
     ]
 
     private static let showCommands: [RuntimeCommand] = [
         table("show backend", level: .user, help: "list the backends") { call, _ in
             AnswerText(head: "# name\n", rows: call.target.statistics.outlines.lazy.filter { $0.backend != nil }.map { $0.name + "\n" })
         },
-        RuntimeCommand("show cli level", level: .user, help: "show this connection's level") { _, session in "\(session.level)\n" },
+        RuntimeCommand("show cli level", "", .user, "show this connection's level") { _, session in
+            AnswerText("\(session.level)\n", severity: .information)
+        },
         table("show database", usage: " [<backend>]", level: .operator, help: "show each database's role, lag and fitness, and why") { call, _ in
-            guard let report = call.target.databaseReport() else { return AnswerText("There is no 'database' section in the configuration.\n") }
-            return report.text(of: call.argument(0)) ?? AnswerText("No such backend, or it has no 'database' section.\n")
+            guard let report = call.target.databaseReport() else { return .error("There is no 'database' section in the configuration.\n") }
+            return report.text(of: call.argument(0)) ?? .error("No such backend, or it has no 'database' section.\n")
         },
         table("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "show the cluster: members, health, commands, keys") { call, _ in
             showGossip(call)
         },
-        RuntimeCommand("show info", level: .user, help: "show information about this process") { call, _ in
-            unsupportedForm(call.arguments) ?? call.target.statistics.processStatistics().text
-        },
-        RuntimeCommand("show probe", level: .user, help: "show what the probes answer, and why") { call, _ in
-            call.target.probeReport()?.text ?? "There is no 'probe' section in the configuration.\n"
-        },
+        RuntimeCommand(
+            "show info", level: .user, help: "show information about this process",
+            answer: { unsupportedForm($0.arguments) ?? AnswerText($0.target.statistics.processStatistics().text) }),
+        RuntimeCommand(
+            "show probe", level: .user, help: "show what the probes answer, and why",
+            answer: { $0.target.probeReport().map { AnswerText($0.text) } ?? .error("There is no 'probe' section in the configuration.\n") }),
         table("show retries", level: .user, help: "count the sessions that left a server, by reason") { call, _ in
             call.target.retriesReport()
         },
         table("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states in the state file format") { call, _ in
-            call.target.statistics.serversState(backend: call.arguments.first) ?? AnswerText("Can't find backend.\n")
+            call.target.statistics.serversState(backend: call.arguments.first) ?? .error("Can't find backend.\n")
         },
         table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list the counters of all proxies and servers as CSV") {
             showStatistics($0, $1)
         },
-        RuntimeCommand("show version", level: .user, help: "show the version") { _, _ in Release.reportedVersion + "\n" },
+        RuntimeCommand(
+            "show version", level: .user, help: "show the version", answer: { _ in AnswerText(Release.reportedVersion + "\n", severity: .information) }),
         RuntimeCommand("user", level: .user, help: "lower this connection's level to user") { _, session in
             session.level = .user
             return ""
@@ -142,9 +142,10 @@ struct RuntimeCommand: Sendable {
     ]
 
     private static let sessionCommands: [RuntimeCommand] = [
-        RuntimeCommand("help", usage: " [<command>]", level: .user, help: "list all commands, or the matching ones") { call, session in
+        RuntimeCommand("help", " [<command>]", .user, "list all commands, or the matching ones") { call, session in
             let likely = call.arguments.isEmpty ? [] : nearest(to: call.arguments, level: session.level)
-            return "The following commands are valid at this level:\n" + list(likely.isEmpty ? all : likely, level: session.level)
+            let list = list(likely.isEmpty ? all : likely, level: session.level)
+            return AnswerText("The following commands are valid at this level:\n" + list, severity: .information)
         },
         RuntimeCommand("prompt", level: .user, help: "toggle the prompt, which keeps the connection open") { _, session in
             session.isInteractive.toggle()

@@ -5,7 +5,7 @@ import Wire
 extension RuntimeCommand {
     /// The answer of `body` to a command about a server, or the text of its error.
     static func onServer(_ call: RuntimeCall, _ body: (ServerReference) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
-        do throws(RuntimeTargetError) { return try body(try call.target.server(try serverName(call))) } catch { return AnswerText(error.text + "\n") }
+        do throws(RuntimeTargetError) { return try body(try call.target.server(try serverName(call))) } catch { return .error(error.text + "\n") }
     }
 
     /// Parses the first argument, `backend/server`.
@@ -18,8 +18,8 @@ extension RuntimeCommand {
     }
 
     /// The answer of `body`, or the text of its error.
-    static func answer(_ body: () throws(RuntimeTargetError) -> String) -> String {
-        do throws(RuntimeTargetError) { return try body() } catch { return error.text + "\n" }
+    static func answer(_ body: () throws(RuntimeTargetError) -> String) -> AnswerText {
+        do throws(RuntimeTargetError) { return AnswerText(try body()) } catch { return .error(error.text + "\n") }
     }
 
     /// Answers `disable server b/s` and `enable server b/s`. Mistakes in the words are reported before unknown names.
@@ -28,7 +28,7 @@ extension RuntimeCommand {
             let (name, scope) = (try serverName(call), try call.scope(from: 1))
             return try call.target.setState(state, of: try call.target.server(name), scope)
         } catch {
-            return AnswerText(error.text + "\n")
+            return .error(error.text + "\n")
         }
     }
 
@@ -84,16 +84,16 @@ extension RuntimeCommand {
     }
 
     /// Answers `set timeout cli N`.
-    static func setTimeout(_ call: RuntimeCall, _ session: inout RuntimeSession) -> String {
-        guard call.argument(0) == "cli" else { return "'set timeout' only supports 'cli'.\n" }
-        guard !call.argument(1).isEmpty else { return "Expects an integer value.\n" }
-        guard let timeout = ConfigurationValue.time(call.argument(1), standard: "s"), timeout > .zero else { return "Invalid timeout value.\n" }
+    static func setTimeout(_ call: RuntimeCall, _ session: inout RuntimeSession) -> AnswerText {
+        guard call.argument(0) == "cli" else { return .error("'set timeout' only supports 'cli'.\n") }
+        guard !call.argument(1).isEmpty else { return .error("Expects an integer value.\n") }
+        guard let timeout = ConfigurationValue.time(call.argument(1), standard: "s"), timeout > .zero else { return .error("Invalid timeout value.\n") }
         session.timeout = timeout
-        return ""
+        return AnswerText("")
     }
 
     /// Answers `drain`, `drain force` and `drain cancel`.
-    static func drain(_ call: RuntimeCall) -> String {
+    static func drain(_ call: RuntimeCall) -> AnswerText {
         answer { () throws(RuntimeTargetError) in
             switch call.arguments {
             case []: try call.target.drain(.careful)
@@ -106,10 +106,10 @@ extension RuntimeCommand {
 
     /// Answers `show stat` with its filters.
     static func showStatistics(_ call: RuntimeCall, _ session: RuntimeSession) -> AnswerText {
-        if let refusal = unsupportedForm(call.arguments) { return AnswerText(refusal) }
+        if let refusal = unsupportedForm(call.arguments) { return refusal }
         if call.argument(0) == "domain" {
             guard call.argument(1) == "proxy" else {
-                return AnswerText("Only domain 'proxy' is supported; omit 'domain' for the same answer.\n")
+                return .error("Only domain 'proxy' is supported; omit 'domain' for the same answer.\n")
             }
             return showStatistics(RuntimeCall(target: call.target, arguments: Array(call.arguments.dropFirst(2))), session)
         }
@@ -123,7 +123,7 @@ extension RuntimeCommand {
             } else if let identifier = Int(name), identifier > 0 {
                 filter.proxies = .identifier(identifier)
             } else {
-                return AnswerText("No such proxy.\n")
+                return .error("No such proxy.\n")
             }
             filter.kinds = Int(call.argument(1)) ?? 0
             let server = Int(call.argument(2)) ?? 0
@@ -135,8 +135,8 @@ extension RuntimeCommand {
     }
 
     /// The answer to an output form that is not supported; `nil` for the plain form.
-    static func unsupportedForm(_ arguments: [String]) -> String? {
+    static func unsupportedForm(_ arguments: [String]) -> AnswerText? {
         guard let form = arguments.first(where: { ["typed", "json", "desc", "float"].contains($0) }) else { return nil }
-        return "Form '\(form)' is not supported; omit it for the plain form.\n"
+        return .error("Form '\(form)' is not supported; omit it for the plain form.\n")
     }
 }

@@ -10,6 +10,8 @@ struct RuntimeSession: Equatable, Sendable {
     var isClosing = false
     /// Whether it may take the listening sockets over.
     var exposesListeners = false
+    /// The form of the severity in front of messages.
+    var severityOutput = StatsSocketSettings.SeverityOutput.none
     /// Whether another process may take the socket's path.
     var isAbandoned = false
     /// The line that ends the payload being skipped; `nil` outside payloads.
@@ -19,6 +21,16 @@ struct RuntimeSession: Equatable, Sendable {
     init(level: StatsSocketSettings.Level, timeout: Duration) {
         self.level = level
         self.timeout = timeout
+    }
+
+    /// The text in front of a message of this severity.
+    func prefix(of severity: AnswerText.Severity) -> String {
+        switch (severityOutput, severity) {
+        case (.none, _): ""
+        case (.number, _): "[\(severity.rawValue)]: "
+        case (.string, .error): "[err]: "
+        case (.string, .information): "[info]: "
+        }
     }
 
     /// The answer if a command needs a higher level; `nil` if it may run. The first line is HAProxy's, because programs compare it.

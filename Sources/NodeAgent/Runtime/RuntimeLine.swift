@@ -30,7 +30,7 @@ struct RuntimeLine {
             commands = []
             guard Self.text(of: line) == end else { return Self.continuation(session) }
             session.payloadEnd = nil
-            answer = AnswerText(Self.payloadRefusal)
+            answer = marked(.error(Self.payloadRefusal), session)
         }
         if answer == nil {
             var rest = commands ?? Self.commands(in: line)[...]
@@ -41,7 +41,7 @@ struct RuntimeLine {
                 commands = []
                 return Self.continuation(session)
             }
-            answer = run(words, &session)
+            answer = marked(run(words, &session), session)
         }
         guard !session.isClosing, var text = answer else { return nil }
         if text.later != nil { return "" }
@@ -60,10 +60,18 @@ struct RuntimeLine {
 
     private func run(_ words: [String], _ session: inout RuntimeSession) -> AnswerText {
         guard !words.isEmpty else { return AnswerText("") }
-        guard let command = RuntimeCommand.of(words) else { return AnswerText(Self.unknown(words, level: session.level)) }
+        guard let command = RuntimeCommand.of(words) else { return AnswerText(Self.unknown(words, level: session.level), severity: .information) }
         let name = command.words.joined(separator: " ")
-        if let refusal = session.refusal(of: name, needing: command.level) { return AnswerText(refusal) }
+        if let refusal = session.refusal(of: name, needing: command.level) { return .error(refusal) }
         return command.run(RuntimeCall(target: target, arguments: Array(words.dropFirst(command.words.count))), &session)
+    }
+
+    /// Puts the severity in front of a message, if the connection shows it.
+    private func marked(_ answer: AnswerText, _ session: RuntimeSession) -> AnswerText {
+        guard let severity = answer.severity else { return answer }
+        var answer = answer
+        answer.prepend(session.prefix(of: severity))
+        return answer
     }
 
     /// The answer to an unknown command: similar commands, or all.

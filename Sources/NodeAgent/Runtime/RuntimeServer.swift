@@ -25,6 +25,8 @@ final class RuntimeServer {
     private struct Listener {
         let file: OpenFile
         let rights: RuntimeRights
+        /// `maxconn` of its line; `nil` for `stats maxconn` alone.
+        let connectionsMax: Int?
         var isWatched = false
     }
 
@@ -35,6 +37,8 @@ final class RuntimeServer {
     private let timeout: Duration
     private var listeners: [Listener] = []
     private var connections: [Int32: RuntimeConnection] = [:]
+    /// The listener that each connection comes from, by its file; none for a connection from elsewhere.
+    private var origins: [Int32: OpenFile] = [:]
     /// Connections without a place, the oldest first.
     private var waiting: [RuntimeConnection] = []
     /// Connections that have requested a turn, the next one first.
@@ -64,14 +68,16 @@ final class RuntimeServer {
     var connectionsCurrent: Int { connections.values.count { $0.isOpen } }
 
     /// Serves a listening, non-blocking socket.
-    func serve(_ file: OpenFile, rights: RuntimeRights) throws(SystemError) {
-        listeners.append(Listener(file: file, rights: rights))
+    ///
+    /// - Parameter connectionsMax: the most connections of this socket with a place; `nil` for no limit besides `stats maxconn`.
+    func serve(_ file: OpenFile, rights: RuntimeRights, connectionsMax: Int? = nil) throws(SystemError) {
+        listeners.append(Listener(file: file, rights: rights, connectionsMax: connectionsMax))
         try watchListeners()
     }
 
     /// Serves a connected, non-blocking socket, even beyond `connectionsMax`; closes it if it cannot be watched.
     func serve(connection file: OpenFile, rights: RuntimeRights) {
-        do throws(SystemError) { try open(file, rights: rights, hasPlace: true) } catch {}
+        do throws(SystemError) { try open(file, rights: rights, from: nil) } catch {}
     }
 
     /// Closes the listeners at network addresses. Those at UNIX paths stay open, and answer that another process may take the paths.
@@ -98,26 +104,39 @@ final class RuntimeServer {
     func close() {
         stopListening()
         for connection in connections.values { connection.forget() }
-        (connections, waiting, turns) = ([:], [], [])
+        (connections, origins, waiting, turns) = ([:], [:], [], [])
     }
 
     // MARK: Places
 
     private var placesTaken: Int { connections.count - waiting.count }
 
-    private func accepts(_ rights: RuntimeRights) -> Bool {
+    /// Whether a connection from this listener can have a place.
+    private func hasRoom(_ listener: Listener) -> Bool {
+        guard placesTaken < connectionsMax else { return false }
+        guard let limit = listener.connectionsMax else { return true }
+        return connections.count { $0.value.hasPlace && origins[$0.key] === listener.file } < limit
+    }
+
+    /// Whether a waiting connection can have a place. Its listener may have been closed.
+    private func mayHavePlace(_ connection: RuntimeConnection) -> Bool {
+        let origin = origins[connection.file.raw]
+        return listeners.first { $0.file === origin }.map { hasRoom($0) } ?? (placesTaken < connectionsMax)
+    }
+
+    private func accepts(_ listener: Listener) -> Bool {
         guard pause == nil else { return false }
-        return placesTaken < connectionsMax || (rights.level == .admin || isAbandoned) && waiting.count < Self.waitingMax
+        return hasRoom(listener) || (listener.rights.level == .admin || isAbandoned) && waiting.count < Self.waitingMax
     }
 
     /// Watches only the listeners that may accept one more connection.
     private func watchListeners() throws(SystemError) {
         for index in listeners.indices {
-            let (file, rights) = (listeners[index].file, listeners[index].rights)
-            let isWanted = accepts(rights)
+            let (listener, file) = (listeners[index], listeners[index].file)
+            let isWanted = accepts(listener)
             guard isWanted != listeners[index].isWatched else { continue }
             if isWanted {
-                try reactor.watch(file.raw, for: .read) { [weak self] _ in self?.accept(from: file, rights) }
+                try reactor.watch(file.raw, for: .read) { [weak self] _ in self?.accept(from: listener) }
             } else {
                 reactor.unwatch(file.raw)
             }
@@ -125,11 +144,11 @@ final class RuntimeServer {
         }
     }
 
-    private func accept(from file: OpenFile, _ rights: RuntimeRights) {
+    private func accept(from listener: Listener) {
         do throws(SystemError) {
-            for _ in 0..<Self.acceptsMax where accepts(rights) {
-                guard let descriptor = try Sockets.accept(file.raw) else { break }
-                try open(OpenFile(descriptor), rights: rights, hasPlace: placesTaken < connectionsMax)
+            for _ in 0..<Self.acceptsMax where accepts(listener) {
+                guard let descriptor = try Sockets.accept(listener.file.raw) else { break }
+                try open(OpenFile(descriptor), rights: listener.rights, from: listener)
             }
             try watchListeners()
         } catch {
@@ -137,9 +156,12 @@ final class RuntimeServer {
         }
     }
 
-    private func open(_ file: OpenFile, rights: RuntimeRights, hasPlace: Bool) throws(SystemError) {
+    /// Serves a connection from `listener`, or, with `nil`, one from elsewhere, which always has a place.
+    private func open(_ file: OpenFile, rights: RuntimeRights, from listener: Listener?) throws(SystemError) {
+        let hasPlace = listener.map { hasRoom($0) } ?? true
         var session = RuntimeSession(level: rights.level, timeout: timeout)
         session.exposesListeners = rights.exposesListeners
+        session.severityOutput = rights.severityOutput
         session.isAbandoned = isAbandoned
         let handlers = RuntimeConnection.Handlers(
             requestTurn: { [weak self] in self?.enqueue($0) }, handOver: handOver, ended: { [weak self] in self?.ended($0) })
@@ -147,17 +169,15 @@ final class RuntimeServer {
             file: file, session: session, hasPlace: hasPlace, reactor: reactor, interpreter: interpreter, handlers: handlers)
         try connection.start()
         connections[file.raw] = connection
+        origins[file.raw] = listener?.file
         if !hasPlace { waiting.append(connection) }
     }
 
     private func ended(_ connection: RuntimeConnection) {
         guard connections[connection.file.raw] === connection else { return }
-        connections[connection.file.raw] = nil
+        (connections[connection.file.raw], origins[connection.file.raw]) = (nil, nil)
         waiting.removeAll { $0 === connection }
-        if placesTaken < connectionsMax, let first = waiting.first {
-            waiting.removeFirst()
-            first.assignPlace()
-        }
+        if let next = waiting.firstIndex(where: { mayHavePlace($0) }) { waiting.remove(at: next).assignPlace() }
         do throws(SystemError) { try watchListeners() } catch { pauseListeners() }
     }
 

@@ -10,13 +10,27 @@ struct AnswerText {
     /// Begins to wait for a text that is available later; see `LinePiece.Later`.
     typealias Later = (@escaping (String) -> Void) -> () -> Void
 
+    /// The severity of an answer that is a message and not a list: `severity-output` shows it.
+    enum Severity: Int, Sendable {
+        case error = 3
+        case information = 6
+    }
+
+    /// The severity of a message; `nil` for a list, and for the answer of a command that has done its work.
+    private(set) var severity: Severity?
     private var head: String
     private var rows: AnyIterator<String>?
     /// Set if the text is available later.
     private(set) var later: Later?
 
     /// A short text.
-    init(_ text: String) { head = text }
+    init(_ text: String, severity: Severity? = nil) { (head, self.severity) = (text, text.isEmpty ? nil : severity) }
+
+    /// The sentence about a command that was not run.
+    static func error(_ text: String) -> AnswerText { AnswerText(text, severity: .error) }
+
+    /// Puts `prefix` in front of a text of which nothing has been composed yet.
+    mutating func prepend(_ prefix: String) { head = prefix + head }
 
     /// A table.
     ///

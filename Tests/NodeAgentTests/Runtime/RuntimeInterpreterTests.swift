@@ -27,6 +27,7 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
     }
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics { current.frontendStatistics(frontend) }
     func backendStatistics(_ backend: Int) -> BackendStatistics { current.backendStatistics(backend) }
+    func socketStatistics(_ bind: Int, of frontend: Int) -> SocketStatistics { current.socketStatistics(bind, of: frontend) }
 
     /// The number of rows of servers and of the process that were read.
     var rowsRead = 0
