@@ -49,8 +49,6 @@ package struct Server: Equatable, Sendable {
     package var identifier: Int
     /// True when `identifier` is the `id` of its line.
     package var hasFixedIdentifier = false
-    /// `guid`; not shown anywhere.
-    package var globalIdentifier: String?
     /// `cookie`, shown in `show stat`.
     package var cookie: String?
     /// A numeric address, a host name or a UNIX path. Its port equals `port` if that is fixed, otherwise 0.

@@ -47,7 +47,7 @@ enum ServerOptions: KeywordPlace {
     }
 
     @Sendable private static func guid(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.globalIdentifier = try line.takeText("a text")
+        _ = try line.takeText("a text")
     }
 
     @Sendable private static func identifier(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
