@@ -44,7 +44,7 @@ extension GlobalSection {
             insecure-setuid-wanted;limited-quic;log-send-hostname
             max-spread-checks;maxcompcpuusage;maxcomprate;maxpipes;maxzlibmem;no-memory-trimming;no-quic;noepoll;noevports
             nogetaddrinfo;nokqueue;nopoll;noreuseport;nosplice;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay;ocsp-update.mindelay
-            ocsp-update.mode;profiling.memory;profiling.tasks;quiet;set-dumpable;setcap;spread-checks;stats bind-process
+            ocsp-update.mode;profiling.memory;profiling.tasks;quiet;set-dumpable;spread-checks;stats bind-process
             stats calculate-max-counters;strict-limits;warn-blocked-traffic-after;wurfl-cache-size;wurfl-data-file;wurfl-information-list
             wurfl-information-list-separator;wurfl-patch-file;zero-warning
             """),

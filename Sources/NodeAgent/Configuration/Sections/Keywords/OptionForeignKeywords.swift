@@ -16,13 +16,12 @@ extension BindOptions {
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(.decisive("the load balancer sends the clients' addresses in this form"), "accept-netscaler-cip"),
-        ForeignKeywords(.harmless(advice: "write 'maxconn' on its own line, for the whole section"), "maxconn"),
-        ForeignKeywords(.choosesClients, "user;group;uid;gid;interface;namespace;transparent;tcp-md5sig"),
+        ForeignKeywords(.choosesClients, "namespace;tcp-md5sig"),
         ForeignKeywords(
             .removeOption,
             """
-            cc;defer-accept;expose-fd;guid-prefix;id;idle-ping;label;level;mss;nbconn;nice;process;proto;quic-cc-algo;quic-force-retry
-            quic-socket;severity-output;shards;tcp-ss;tfo;thread;tos
+            cc;defer-accept;guid-prefix;idle-ping;label;nbconn;proto;quic-cc-algo;quic-force-retry
+            quic-socket;tcp-ss
             """),
     ]
 }
@@ -33,9 +32,7 @@ extension StatsSocketOptions {
         .askingForTLS,
         ForeignKeywords(
             .harmless(advice: "write a path in place of the address, so that only accounts of this host can connect"),
-            "accept-proxy;interface;v4v6;v6only"),
-        ForeignKeywords(.harmless(advice: "write 'stats maxconn' on its own line"), "maxconn"),
-        ForeignKeywords(.removeOption, "backlog;id;name;nice;process;severity-output;shards;thread"),
+            "accept-proxy;v4v6;v6only"),
     ]
 }
 
@@ -48,18 +45,15 @@ extension ServerOptions {
         ForeignKeywords(.harmless(advice: "write 'no-send-proxy-v2'"), "no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn"),
         ForeignKeywords(
             .checksServers,
-            """
-            check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck
-            
-            """),
+            "check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck"),
         ForeignKeywords(.choosesServers, "hash-key;non-stick;resolve-net;resolve-opts;stick"),
-        ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;source;tcp-md5sig;usesrc"),
-        ForeignKeywords(.http(advice: ForeignKeywords.Reason.ignoredInTCP), "cookie;redir"),
+        ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;tcp-md5sig;usesrc"),
+        ForeignKeywords(.http(advice: ForeignKeywords.Reason.ignoredInTCP), "redir"),
         ForeignKeywords(
             .removeOption,
             """
-            cc;guid;id;idle-ping;log-bufsize;log-proto;max-reuse;no-check-ssl;no-ssl;no-tfo;no-verifyhost;pool-conn-name;pool-low-conn
-            pool-max-conn;pool-purge-delay;proto;shard;tfo;ws
+            cc;idle-ping;log-bufsize;log-proto;max-reuse;no-check-ssl;no-ssl;no-verifyhost;pool-conn-name;pool-low-conn
+            pool-max-conn;pool-purge-delay;proto;shard;ws
             """),
     ]
 }

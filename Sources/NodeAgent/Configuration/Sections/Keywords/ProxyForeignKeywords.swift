@@ -2,14 +2,12 @@
 enum ProxyForeignKeywords {
     static let ofDefaults: [ForeignKeywords] =
         everywhere + [
-            ForeignKeywords(.dormant(advice: "only 'option httpchk' uses it, and tsukada does not support that"), "http-check"),
-            ForeignKeywords(.dormant(advice: "only lines that tie a client to a server use it, and tsukada does not support them"), "option persist"),
+            ForeignKeywords(.dormant(advice: "only 'option httpchk' uses it, and tsukada does not support that"), "http-check")
         ]
 
     static let ofNamed: [ForeignKeywords] =
         everywhere + [
-            ForeignKeywords(.checksServers, "http-check"),
-            ForeignKeywords(.choosesServers, "option persist"),
+            ForeignKeywords(.checksServers, "http-check")
         ]
 
     private static let everywhere: [ForeignKeywords] = [
@@ -57,19 +55,14 @@ enum ProxyForeignKeywords {
         ForeignKeywords(
             .choosesServers,
             """
-            stick;stick-table;persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity;use-server
+            stick;stick-table;persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity;use-server
             transparent;option transparent
             """),
-        ForeignKeywords(.reachesServers, "source"),
         ForeignKeywords(.encryption, "ssl-f-use"),
         ForeignKeywords(.harmless(advice: "remove the line, and watch the log for state changes"), "email-alert"),
         ForeignKeywords(.harmless(advice: "write a 'server' line with its address"), "dispatch"),
         ForeignKeywords(
             .removeLine,
-            """
-            guid;id;nice;option abortonclose;option contstats
-            option dontlog-normal;option independent-streams;option log-separate-errors;option logasap;option nolinger;option socket-stats
-            option tcp-smart-accept;option tcp-smart-connect;option use-small-buffers;timeout client-hs
-            """),
+            "guid;id;nice;option use-small-buffers"),
     ]
 }
