@@ -47,7 +47,7 @@ package struct AgentCheck: Check {
     ///   - initialWeight: the weight that the agent's percentages refer to.
     ///   - hasFixedWeights: true to refuse all percentages but 0 and 100.
     package init(request: [UInt8], initialWeight: Int, hasFixedWeights: Bool, limits: CheckLimits, now: Instant) {
-        (self.request, self.initialWeight, self.isStatic) = (request, initialWeight, hasFixedWeights)
+        (self.request, self.initialWeight, self.hasFixedWeights) = (request, initialWeight, hasFixedWeights)
         progress = CheckProgress(limits, now: now)
     }
 
