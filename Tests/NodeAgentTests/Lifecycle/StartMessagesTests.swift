@@ -86,7 +86,7 @@ struct StartNamesTests {
         for place in configuration.global.logTargets.indices {
             configuration.global.logTargets[place].endpoint = bad(configuration.global.logTargets[place].endpoint)
         }
-        configuration.global.statsSockets[0].endpoint = bad(configuration.global.statsSockets[0].endpoint)
+        configuration.global.statsSockets[0].bind.endpoint = bad(configuration.global.statsSockets[0].endpoint)
         for place in configuration.frontends[0].binds.indices {
             configuration.frontends[0].binds[place].endpoint = bad(configuration.frontends[0].binds[place].endpoint)
         }
