@@ -91,12 +91,6 @@ struct ConfigurationErrorTests {
         }
     }
 
-    @Test("is a maxconn on a bind line, which would have no effect")
-    func bindLimit() {
-        let (_, diagnostics) = Configuration.read("listen a\n bind :1 maxconn 5\n server s 1.2.3.4\n")
-        #expect(diagnostics.contains { $0.description.hasPrefix("t.cfg:2: unsupported 'maxconn'") })
-    }
-
     @Test("is only a warning for keywords that HAProxy ignores", arguments: [("frontend", "retries 2"), ("backend", "bind :1"), ("backend", "maxconn 1")])
     func warnsOfTheOtherSide(section: String, line: String) {
         let (_, diagnostics) = Configuration.read("\(section) a\n \(line)\n")

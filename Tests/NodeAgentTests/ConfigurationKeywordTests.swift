@@ -145,7 +145,7 @@ struct ConfigurationInheritanceTests {
         #expect(replicas.retriesMax == 1)
         #expect(replicas.redispatch == .off)
         #expect(replicas.retriesConnects && !replicas.usesAllBackups)
-        #expect(replicas.servers[6].connectionsMin == 5 && replicas.servers[6].queueMax == 9)
+        #expect(replicas.servers[7].connectionsMin == 5 && replicas.servers[7].queueMax == 9)
         #expect(replicas.greetingTimeout == .milliseconds(700) && replicas.retryBudgetPercent == 0)
         #expect(replicas.isServerFirst == false && !replicas.hedgesGreetings)
         let reports = configuration.backends.first { $0.name == "reports" }

@@ -104,8 +104,8 @@ struct ConfigurationSocketTests {
     func serverSource() throws {
         let all = try #require(
             backend(
-                "source 10.0.0.1 interface eth1\n server a :1\n server b :1 source 10.0.0.2:40000-40009 usesrc clientip interface eth2 check\n"
-                    + " default-server source 10.0.0.3 usesrc 10.0.0.4:5\n server c :1\n server-template t 2 10.0.0.5:1"))
+                "source 10.0.0.1 interface eth1\n server a 10.0.0.9:1\n server b 10.0.0.9:1 source 10.0.0.2:40000-40009 usesrc clientip interface eth2 check\n"
+                    + " default-server source 10.0.0.3 usesrc 10.0.0.4:5\n server c 10.0.0.9:1\n server-template t 2 10.0.0.5:1"))
         let sources = all.servers.compactMap { all.source(of: $0) }
         #expect(sources.map(\.interface) == ["eth1", "eth2", nil, nil, nil])
         #expect(sources.map(\.ports) == [nil, 40_000...40_009, nil, nil, nil])

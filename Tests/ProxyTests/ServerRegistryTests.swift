@@ -375,8 +375,8 @@ struct ServerRegistryNameTests {
                 .log(.notice, "my/d1: IP changed from '(none)' to '127.0.0.1' by 'r/n'.", backend: 0),
                 .resumeChecks(ServerReference(backend: 0, server: 0)),
                 .log(.notice, "Server my/d1 ('db1.rds.example') is UP/READY (resolves again).", backend: 0),
-                .log(.notice, "Server my/d1 administratively READY thanks to valid DNS answer.", backend: 0),
                 .routeChanged(ServerReference(backend: 0, server: 0)),
+                .log(.notice, "Server my/d1 administratively READY thanks to valid DNS answer.", backend: 0),
             ])
         #expect(bench.effects(.addressResolved(address(1), by: "r/n")) == [])
         #expect(bench.lines(.addressResolved(address(9), by: "r/n")) == ["<133>my/d1: IP changed from '127.0.0.1' to '127.0.0.9' by 'r/n'."])
@@ -501,7 +501,7 @@ struct ServerRegistryStateTests {
             let backend = bench.registry.status(ofBackend: 0)
             #expect(backend.activeServers == models[..<2].count { $0.isUsable }, "\(place)")
             #expect(backend.backupServers == models[2...].count { $0.isUsable }, "\(place)")
-            if usableBefore != models.map(\.isUsable) { #expect(effects.last == .routeChanged(ServerReference(backend: 0, server: index)), "\(place)") }
+            if usableBefore != models.map(\.isUsable) { #expect(effects.contains(.routeChanged(ServerReference(backend: 0, server: index))), "\(place)") }
             let hasEnded = usableBefore.contains(true) && !models.contains(where: \.isUsable)
             let line = ServerRegistry.Effect.log(.emergency, "backend t has no server available!", backend: 0)
             #expect(bench.registry.updateBackend(0, now: bench.now) == (hasEnded ? [line] : []), "\(place)")

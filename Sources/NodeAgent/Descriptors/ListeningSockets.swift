@@ -261,6 +261,8 @@ enum ListeningSockets {
         }
         try Sockets.bind(file.raw, to: request.address)
         if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
+        // listen(2) resets the mode of acknowledgements.
+        if request.delaysAcknowledgements, request.address.address != nil { Sockets.delayAcknowledgement(file.raw) }
         return file
     }
 
@@ -281,7 +283,7 @@ enum ListeningSockets {
         try request.keepAlive.set(on: raw)
         if !isNew || request.segmentSizeMax > 0 { try Sockets.set(TCP_MAXSEG, at: tcp, to: request.segmentSizeMax, on: raw) }
         if !isNew || request.typeOfService != nil { try Sockets.setTypeOfService(raw, to: Int32(request.typeOfService ?? 0), isV6: isV6) }
-        if !isNew || request.delaysAcknowledgements { try Sockets.set(TCP_QUICKACK, at: tcp, to: request.delaysAcknowledgements ? 0 : 1, on: raw) }
+        if !isNew { try Sockets.set(TCP_QUICKACK, at: tcp, to: request.delaysAcknowledgements ? 0 : 1, on: raw) }
         if request.usesFastOpen { try Sockets.set(TCP_FASTOPEN, at: tcp, to: request.backlog ?? 1, on: raw) }
     }
 

@@ -45,7 +45,7 @@ package final class CheckRunner {
     /// Creates a runner for all servers of `backends` with checks, except those of `disabled` backends.
     ///
     /// - Parameters:
-    ///   - settings: returns the settings of a server's checks; `nil` for a server without them. By default they are those of `check`.
+    ///   - checkSettings: returns the settings of a server's checks; `nil` for a server without them. By default they are those of `check`.
     ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
     ///   - openSocket: opens a socket for an address.

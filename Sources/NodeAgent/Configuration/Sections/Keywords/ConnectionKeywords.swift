@@ -5,7 +5,7 @@ import Wire
 enum ConnectionKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         option(
-            "abortonclose", .serverSide, "A client that ends its stream ends a session that has no server yet, even if it has sent data.",
+            "option abortonclose", .serverSide, "A client that ends its stream ends a session that has no server yet, even if it has sent data.",
             \.backend.abortsOnClose),
         Keyword(
             "option clitcpka", .clientSide, "", inversion: .no, differs: "On by default, with the times of `clitcpka-*`.",
@@ -19,7 +19,7 @@ enum ConnectionKeywords {
             "option nolinger", .anyProxy, "", inversion: .no,
             "Resets connections instead of closing them: in a frontend those of clients, in a backend those of servers. Bytes on their way may be lost.",
             noLinger),
-        option("socket-stats", .clientSide, "`show stat` has a row for each address of a `bind`.", \.frontend.countsBinds),
+        option("option socket-stats", .clientSide, "`show stat` has a row for each address of a `bind`.", \.frontend.countsBinds),
         Keyword("option splice-auto", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword("option splice-request", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
         Keyword("option splice-response", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
@@ -27,10 +27,10 @@ enum ConnectionKeywords {
             "option srvtcpka", .serverSide, "", inversion: .no, differs: "On by default, with the times of `srvtcpka-*`.",
             "TCP keepalive toward servers; on by default.", serverKeepAlive),
         option(
-            "tcp-smart-accept", .clientSide, "Saves a packet per connection: a client's first data is acknowledged together with the answer.",
+            "option tcp-smart-accept", .clientSide, "Saves a packet per connection: a client's first data is acknowledged together with the answer.",
             \.frontend.delaysAcknowledgements),
         option(
-            "tcp-smart-connect", .serverSide, "Saves a packet per connection: data that waits for the server is sent with the end of the connect.",
+            "option tcp-smart-connect", .serverSide, "Saves a packet per connection: data that waits for the server is sent with the end of the connect.",
             \.backend.delaysAcknowledgements),
         Keyword(
             "option tcpka", .anyProxy, "", differs: "On by default, with the times of `clitcpka-*` and `srvtcpka-*`.",
@@ -69,7 +69,7 @@ enum ConnectionKeywords {
     private static func option(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Bool> & Sendable
     ) -> Keyword<ProxyDraft> {
-        Keyword("option \(name)", places, "", inversion: .no, meaning) { proxy, line in proxy[keyPath: field] = line.prefix == .nothing }
+        Keyword(name, places, "", inversion: .no, meaning) { proxy, line in proxy[keyPath: field] = line.prefix == .nothing }
     }
 
     /// A keyword that sets `field` to a number of probes; 0 means `standard`.

@@ -19,14 +19,15 @@ enum LogKeywords {
             "Target of log lines, as in `global`; `log global` uses the targets of `global`, `no log` removes all.", log),
         Keyword("log-tag", .anyProxy, "<tag>", "Program name in this section's log lines.", logTag),
         option(
-            "dontlog-normal", "Logs only sessions with an error, a retry or a redispatch. With `option tcplog` only.", .hidesNormal),
+            "option dontlog-normal", "Logs only sessions with an error, a retry or a redispatch. With `option tcplog` only.", .hidesNormal),
         Keyword(
             "option dontlognull", .clientSide, "", inversion: .no, differs: "Logs sessions that ended with an error even if the client sent nothing.",
             "Does not log sessions that ended without an error and in which the client sent nothing.",
             dontLogNull),
-        option("log-separate-errors", "Lines of sessions with an error, a retry or a redispatch have level `err`.", .raisesErrors),
+        option("option log-separate-errors", "Lines of sessions with an error, a retry or a redispatch have level `err`.", .raisesErrors),
         option(
-            "logasap", "With `option tcplog`, writes a session's line when it is connected to its server, with `+` before the time and the bytes.", .early),
+            "option logasap", "With `option tcplog`, writes a session's line when it is connected to its server, with `+` before the time and the bytes.",
+            .early),
         Keyword("option tcplog", .clientSide, "", "Logs one line at the end of each session, with times and counts.", tcpLog),
     ]
 
@@ -64,7 +65,7 @@ enum LogKeywords {
 
     /// An option about the lines of sessions.
     private static func option(_ name: String, _ meaning: String, _ value: SessionLogOptions) -> Keyword<ProxyDraft> {
-        Keyword("option \(name)", .clientSide, "", inversion: .no, meaning) { proxy, line in
+        Keyword(name, .clientSide, "", inversion: .no, meaning) { proxy, line in
             if line.prefix == .nothing { proxy.frontend.log.options.insert(value) } else { proxy.frontend.log.options.remove(value) }
         }
     }

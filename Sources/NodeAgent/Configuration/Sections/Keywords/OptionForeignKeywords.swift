@@ -32,7 +32,7 @@ extension StatsSocketOptions {
         .askingForTLS,
         ForeignKeywords(
             .harmless(advice: "write a path in place of the address, so that only accounts of this host can connect"),
-            "accept-proxy;v4v6;v6only"),
+            "accept-proxy"),
     ]
 }
 
