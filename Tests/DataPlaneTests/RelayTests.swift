@@ -23,7 +23,7 @@ private struct Line: ~Copyable {
         for socket in [source, sink] { _ = fcntl(socket.raw, F_SETFL, O_NONBLOCK) }
         from = Side(descriptor: source.raw, flags: [.readable, .writable])
         to = Side(descriptor: sink.raw, flags: [.readable, .writable])
-        direction = Direction(buffer: nil, start: 0, end: 0, pipe: -1, pipeBytes: 0, flags: [], fullReads: 0, bytes: 0)
+        direction = Direction(buffer: nil, start: 0, end: 0, pipe: -1, pipeBytes: 0, flags: [], fullReads: 0, readAt: 0, bytes: 0)
     }
 
     private static func pair() -> (TestSocket, TestSocket) {

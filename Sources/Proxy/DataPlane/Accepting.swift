@@ -208,8 +208,8 @@ extension ForwardingThread {
         session.pointee.serverIndex = Session.noServer
         session.pointee.termination = .normal
         session.pointee.state = .waiting
-        (session.pointee.acceptedAt, session.pointee.lastActivity) = (now, now)
-        (session.pointee.clientActivity, session.pointee.serverActivity) = (now, now)
+        session.pointee.acceptedAt = now
+        session.pointee.recordActivity(now)
         (session.pointee.assignedAt, session.pointee.connectStartedAt, session.pointee.connectedAt) = (-1, -1, -1)
         let wall = wallNow()
         session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)

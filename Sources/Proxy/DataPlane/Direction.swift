@@ -35,6 +35,8 @@ struct Direction: BitwiseCopyable {
     var flags: DirectionFlags
     /// Reads in a row that filled the whole scratch buffer.
     var fullReads: UInt8
+    /// When bytes were last read from the source: the low 32 bits of the thread's clock in milliseconds. See `Session.lastRead`.
+    var readAt: UInt32
     /// Bytes read from the source since the session began, without held ones.
     var bytes: UInt64
 

@@ -49,8 +49,7 @@ extension ForwardingThread {
     mutating func bind(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         dropSecond(session)
         session.pointee.state = .established
-        session.pointee.lastActivity = now
-        (session.pointee.clientActivity, session.pointee.serverActivity) = (now, now)
+        session.pointee.recordActivity(now)
         if state.frontendLogs[Int(session.pointee.frontend)].pointee.options.contains(.early) { logEarly(session) }
         // Held bytes are released from here on: the client's request, and the part of a greeting that arrived before the client spoke.
         count(session, up: 0, down: session.pointee.down.bytes)

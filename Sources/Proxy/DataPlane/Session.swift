@@ -89,8 +89,6 @@ struct Session: BitwiseCopyable {
     var hasExtras: Bool
     /// True when the queue that the session entered last is that of its server, and not its backend's.
     var isQueuedAtServer: Bool
-    /// The session's line has been written already, at its connect: `option logasap`.
-    var isLogged: Bool
     var nextReady: UInt32
     var client: Side
     var server: Side
@@ -115,6 +113,8 @@ struct Session: BitwiseCopyable {
     /// Whether keepalive toward the server has been set up, which happens once, when the session is old enough.
     var isKeepAliveDone: Bool
     var termination: Termination
+    /// The session's line has been written already, at its connect: `option logasap`.
+    var isLogged: Bool
     /// Times in milliseconds of the thread's clock; -1 for never.
     var acceptedAt: Int64
     var connectStartedAt: Int64
@@ -122,9 +122,6 @@ struct Session: BitwiseCopyable {
     /// When a server was last assigned after a pause. Connects that follow immediately belong to the same attempt.
     var assignedAt: Int64
     var lastActivity: Int64
-    /// When bytes were last read from the client and from the server, for `option independent-streams`.
-    var clientActivity: Int64
-    var serverActivity: Int64
     /// When the first of its directions was shut; 0 before.
     var halfClosedAt: Int64
     /// When a connect, a greeting, a pause or the queue times out.
@@ -138,6 +135,15 @@ struct Session: BitwiseCopyable {
     /// The session's position in the queue when it entered it, from 1; 0 if it never did.
     var queuePosition: UInt32
 
+    /// When bytes were last read from the source of `direction`, in milliseconds of the thread's clock. It is at most 49 days before `lastActivity`, which is
+    /// longer than any timeout.
+    func lastRead(_ direction: Direction) -> Int64 { lastActivity - Int64(UInt32(truncatingIfNeeded: lastActivity) &- direction.readAt) }
+    /// Records an activity of both sides.
+    mutating func recordActivity(_ now: Int64) {
+        lastActivity = now
+        up.readAt = UInt32(truncatingIfNeeded: now)
+        down.readAt = up.readAt
+    }
     var hasBackend: Bool { backend != Self.noBackend }
     /// The server in whose queue the session is; `nil` for its backend's queue. Only in state `queued`.
     var queueServer: UInt32? { isQueuedAtServer ? serverIndex : nil }

@@ -30,11 +30,11 @@ extension ForwardingThread {
         let client = deadline(
             session, reads: session.pointee.up, writes: session.pointee.down, idle: isTunnel ? tunnel : frontend.pointee.clientTimeout,
             halfClosed: frontend.pointee.clientFinTimeout,
-            lastActivity: frontend.pointee.hasIndependentTimeout ? session.pointee.clientActivity : session.pointee.lastActivity)
+            lastActivity: frontend.pointee.hasIndependentTimeout ? session.pointee.lastRead(session.pointee.up) : session.pointee.lastActivity)
         let server = deadline(
             session, reads: session.pointee.down, writes: session.pointee.up, idle: isTunnel ? tunnel : backend.pointee.serverTimeout,
             halfClosed: backend.pointee.serverFinTimeout,
-            lastActivity: backend.pointee.hasIndependentTimeout ? session.pointee.serverActivity : session.pointee.lastActivity)
+            lastActivity: backend.pointee.hasIndependentTimeout ? session.pointee.lastRead(session.pointee.down) : session.pointee.lastActivity)
         return (client, server)
     }
 

@@ -151,12 +151,12 @@ extension ForwardingThread {
         let frontend = counters.frontends[Int(session.pointee.frontend)]
         let server = counters.servers[Int(session.pointee.serverIndex)]
         if up > 0 {
-            session.pointee.clientActivity = now
+            session.pointee.up.readAt = UInt32(truncatingIfNeeded: now)
             frontend.pointee.bytesIn.add(up)
             server.pointee.bytesIn.add(up)
         }
         if down > 0 {
-            session.pointee.serverActivity = now
+            session.pointee.down.readAt = UInt32(truncatingIfNeeded: now)
             frontend.pointee.bytesOut.add(down)
             server.pointee.bytesOut.add(down)
         }
