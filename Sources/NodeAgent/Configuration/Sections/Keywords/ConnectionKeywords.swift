@@ -43,19 +43,19 @@ enum ConnectionKeywords {
             "clitcpka-cnt", .clientSide, "Number of unanswered keepalive probes that end a client's connection; default 3.", \.frontend.keepAlive.probes,
             KeepAlive.clients.probes),
         seconds(
-            "clitcpka-idle", .clientSide, "Silence of a client before the first keepalive probe, in seconds; default 120s.",
+            "clitcpka-idle", .clientSide, "Silence of a client before the first keepalive probe; a number without a unit means seconds; default 120s.",
             \.frontend.keepAlive.idleSeconds, KeepAlive.clients.idleSeconds),
         seconds(
-            "clitcpka-intvl", .clientSide, "Time between keepalive probes of a client, in seconds; default 30s.",
+            "clitcpka-intvl", .clientSide, "Time between keepalive probes of a client; a number without a unit means seconds; default 30s.",
             \.frontend.keepAlive.intervalSeconds, KeepAlive.clients.intervalSeconds),
         probes(
             "srvtcpka-cnt", .serverSide, "Number of unanswered keepalive probes that end a server's connection; default 3.", \.backend.keepAlive.probes,
             KeepAlive.servers.probes),
         seconds(
-            "srvtcpka-idle", .serverSide, "Silence of a server before the first keepalive probe, in seconds; default 10s.",
+            "srvtcpka-idle", .serverSide, "Silence of a server before the first keepalive probe; a number without a unit means seconds; default 10s.",
             \.backend.keepAlive.idleSeconds, KeepAlive.servers.idleSeconds),
         seconds(
-            "srvtcpka-intvl", .serverSide, "Time between keepalive probes of a server, in seconds; default 3s.",
+            "srvtcpka-intvl", .serverSide, "Time between keepalive probes of a server; a number without a unit means seconds; default 3s.",
             \.backend.keepAlive.intervalSeconds, KeepAlive.servers.intervalSeconds),
     ]
 
