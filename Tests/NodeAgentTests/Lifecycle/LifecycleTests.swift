@@ -326,7 +326,8 @@ struct ProcessTests {
         let signals = try Signals(reactor: reactor) { requests.append($0) }
         for number in [SIGUSR1, SIGTERM, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN] { pthread_kill(pthread_self(), number) }
         reactor.runOnce(waitingAtMost: .seconds(1))
-        #expect(Set(requests.map { "\($0)" }) == ["softStop", "terminate", "reload", "report"])
+        // A program that another test runs may end meanwhile.
+        #expect(Set(requests.map { "\($0)" }).subtracting(["childEnded"]) == ["softStop", "terminate", "reload", "report"])
         withExtendedLifetime(signals) {}
     }
 }
