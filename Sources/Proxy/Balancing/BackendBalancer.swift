@@ -43,10 +43,13 @@ struct BackendBalancer: Sendable {
     private var waiters = WaitingQueue()
     /// `balance source`: the server at each place of the map. It is rebuilt when the first session needs it after a change.
     private var map: [UInt16] = []
+    /// `balance static-rr`: the same for the near and the far servers, with or without room.
+    private var turnMaps: (near: [UInt16], far: [UInt16]) = ([], [])
+    /// True when the maps are older than the last change of the servers that take sessions.
     private var isMapStale = true
-    /// `balance static-rr`: the next place in the maps of the near and the far servers. It is kept while the maps change, as in HAProxy.
+    /// The next place in each of `turnMaps`. It is kept while the maps change, as in HAProxy.
     private var mapTurns = (near: 0, far: 0)
-    /// The weight of a place in these maps.
+    /// The weight of a place in `turnMaps`.
     private let mapUnit: Int
     private var random: SeededGenerator
     private var load = 0
@@ -132,7 +135,7 @@ struct BackendBalancer: Sendable {
         let isFar = slots[index].isFar
         tiers[tier][isFar: isFar].add(share: route.share)
         tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
-        markMapsStale(tier: tier, isFar: isFar)
+        markMapsStale(tier: tier)
         if hasRoom(index) { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
     }
 
@@ -142,7 +145,7 @@ struct BackendBalancer: Sendable {
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         tiers[tier][isFar: isFar].turns.remove(index, &servers)
         tiers[tier][isFar: isFar].remove(share: slots[index].share)
-        markMapsStale(tier: tier, isFar: isFar)
+        markMapsStale(tier: tier)
         if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
         slots[index].rank = nil
     }
@@ -159,15 +162,12 @@ struct BackendBalancer: Sendable {
             if case .random = algorithm, slots[index].isReady {
                 tiers[tier][isFar: isFar].draws.set(route.turnWeight, at: Int(slots[index].readyPlace))
             }
-            markMapsStale(tier: tier, isFar: isFar)
+            markMapsStale(tier: tier)
         }
         sessionsChanged(index)
     }
 
-    private mutating func markMapsStale(tier: Int, isFar: Bool) {
-        tiers[tier][isFar: isFar].isMapStale = true
-        if tier == 0 { isMapStale = true }
-    }
+    private mutating func markMapsStale(tier: Int) { if tier == 0 { isMapStale = true } }
 }
 
 // MARK: - Room
@@ -442,21 +442,23 @@ extension BackendBalancer {
     /// `static-rr`: the server at the next place of the map whose server has room.
     private mutating func takeMapTurn(isFar: Bool) -> Int? {
         guard tiers[0].hasReady(isFar: isFar) else { return nil }
-        if tiers[0][isFar: isFar].takeMapStaleness() {
-            let weights = slots.indices.map { isServing($0) && slots[$0].isFar == isFar ? servers.weights[$0] : 0 }
-            tiers[0][isFar: isFar].map = SourceMap.places(weights: weights, unit: mapUnit)
-        }
-        let (count, turn) = (tiers[0].mapCount(isFar: isFar), isFar ? mapTurns.far : mapTurns.near)
+        if isMapStale { (turnMaps, isMapStale) = ((turnMap(isFar: false), turnMap(isFar: true)), false) }
+        // Reads the maps in place, without a copy.
+        let (count, turn) = isFar ? (turnMaps.far.count, mapTurns.far) : (turnMaps.near.count, mapTurns.near)
         let start = turn < count ? turn : 0
         for step in 0..<count {
             let place = (start + step) % count
-            let index = tiers[0].mapped(place, isFar: isFar)
+            let index = Int(isFar ? turnMaps.far[place] : turnMaps.near[place])
             guard slots[index].isReady else { continue }
             // As in HAProxy, the place after the last one is kept: the map may be longer when the next session comes.
             if isFar { mapTurns.far = place + 1 } else { mapTurns.near = place + 1 }
             return index
         }
         return nil
+    }
+
+    private func turnMap(isFar: Bool) -> [UInt16] {
+        SourceMap.places(weights: slots.indices.map { isServing($0) && slots[$0].isFar == isFar ? servers.weights[$0] : 0 }, unit: mapUnit)
     }
 
     /// The weights of the serving servers, scaled so that far servers get the share of `spill-over`.

@@ -63,10 +63,6 @@ struct ServerTier: Sendable {
     /// Whether any server has room.
     mutating func hasReady(isFar: Bool) -> Bool { isFar ? !far.ready.isEmpty : !near.ready.isEmpty }
 
-    /// The number of places in the map of `static-rr`, and the server at one of them.
-    mutating func mapCount(isFar: Bool) -> Int { isFar ? far.map.count : near.map.count }
-    mutating func mapped(_ place: Int, isFar: Bool) -> Int { isFar ? Int(far.map[place]) : Int(near.map[place]) }
-
     /// The number of servers.
     var count: Int { near.count + far.count }
 
@@ -103,9 +99,6 @@ struct ServerGroup: Sendable {
     var order = IndexedHeap()
     /// The weights of the servers in `ready`, in the same order; for `random`.
     var draws = WeightedDraw()
-    /// `static-rr`: the server at each place of the map, with or without room. It is rebuilt when the first session needs it after a change.
-    var map: [UInt16] = []
-    var isMapStale = true
 
     /// The largest share of a server, in sixteenths.
     var largestShare: Int { shares.lastIndex { $0 > 0 } ?? 0 }
@@ -124,12 +117,6 @@ struct ServerGroup: Sendable {
         guard place < ready.count else { return nil }
         ready[place] = last
         return Int(last)
-    }
-
-    /// Whether the map must be rebuilt. The caller then rebuilds it.
-    mutating func takeMapStaleness() -> Bool {
-        defer { isMapStale = false }
-        return isMapStale
     }
 
     mutating func draw(_ random: inout SeededGenerator) -> Int? { draws.draw(&random).map { Int(ready[$0]) } }
