@@ -277,14 +277,15 @@ extension BackendBalancer {
 
     /// Takes a place for a session that is about to be queued, unless others have waited for the place.
     private mutating func takeForWaiter(_ waiter: Waiter) -> UInt32? {
-        guard !hasRoomForWaiters else { return nil }
-        guard let server = waiter.server, isServing(server) else {
-            return if case .server(let server) = takeAny(TriedServers(), isFarFirst: false) { server } else { nil }
-        }
-        let index = Int(server) - firstServer
-        guard slots[index].queued == 0, hasRoom(index) else { return nil }
+        if let index = onlyServer(of: waiter) { return takeUncontested(index) ? UInt32(firstServer + index) : nil }
+        return if case .server(let server) = takeAny(TriedServers(), isFarFirst: false) { server } else { nil }
+    }
+
+    /// Takes a place at the only server that a session can use. Returns false if the server has no room, or if others wait for the place.
+    private mutating func takeUncontested(_ index: Int) -> Bool {
+        guard hasRoom(index), slots[index].queued == 0, !hasRoomForWaiters else { return false }
         occupy(index)
-        return server
+        return true
     }
 
     /// Removes a session from the queue. Returns false when it is not queued.
@@ -428,11 +429,7 @@ extension BackendBalancer {
         guard !map.isEmpty else { return .none }
         let preferred = Int(map[Int(client % UInt64(map.count))])
         let server = UInt32(firstServer + preferred)
-        if !tried.contains(server) {
-            guard hasRoom(preferred), slots[preferred].queued == 0, !hasRoomForWaiters else { return fullChoice(preferred) }
-            occupy(preferred)
-            return .server(server)
-        }
+        if !tried.contains(server) { return takeUncontested(preferred) ? .server(server) : fullChoice(preferred) }
         let next = Int(map[Int((client &+ 1) % UInt64(map.count))])
         guard hasRoom(next), !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
         occupy(next)
