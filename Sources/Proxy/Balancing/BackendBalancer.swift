@@ -66,9 +66,9 @@ struct BackendBalancer: Sendable {
     ///   - fullConnections: its `fullconn`, at least 1.
     ///   - seed: determines the draws of `balance random`.
     init(_ backend: Backend, routes: [ServerRoute], firstServer: Int, fullConnections: Int, seed: UInt64) {
-        (algorithm, spillOver, backupsShare, self.firstServer) = (backend.balance, backend.spillOver, backend.usesAllBackups, firstServer)
+        (algorithm, spillOver, backupsShare) = (backend.balance, backend.spillOver, backend.usesAllBackups)
+        (self.firstServer, self.fullConnections) = (firstServer, fullConnections)
         slots = backend.servers.map { BalancedServer($0) }
-        self.fullConnections = max(1, fullConnections)
         hasDynamicLimits = slots.contains { $0.hasDynamicLimit }
         thresholds = LoadThresholds(count: hasDynamicLimits ? slots.count : 0)
         servers = WeightedTurns.Servers(count: slots.count)
@@ -198,11 +198,15 @@ extension BackendBalancer {
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         slots[index].readyPlace = tiers[tier][isFar: isFar].appendReady(index)
         switch algorithm {
-        case .roundRobin, .source: return tiers[tier][isFar: isFar].turns.resume(index, &servers)
-        case .leastConnections, .first, .staticRoundRobin, .random: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+        case .roundRobin, .source: tiers[tier][isFar: isFar].turns.resume(index, &servers)
+        case .leastConnections, .first:
+            tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+            tiers[tier][isFar: isFar].order.insert(orderEntry(index), &servers.places)
+        case .random:
+            tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+            tiers[tier][isFar: isFar].draws.append(servers.weights[index])
+        case .staticRoundRobin: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
         }
-        if isOrdered { tiers[tier][isFar: isFar].order.insert(orderEntry(index), &servers.places) }
-        if case .random = algorithm { tiers[tier][isFar: isFar].draws.append(servers.weights[index]) }
     }
 
     /// Excludes the server from selection.
@@ -218,9 +222,6 @@ extension BackendBalancer {
         case .staticRoundRobin: break
         }
     }
-
-    /// True for algorithms that use the first server of `ServerGroup.order`.
-    private var isOrdered: Bool { algorithm == .leastConnections || algorithm == .first }
 
     /// The server's key in `ServerGroup.order`. For `first` it is the identifier, for `leastconn` HAProxy's key: as in HAProxy, idle servers are equal regardless
     /// of weight. Of equal servers, the server whose load changed first comes first.
@@ -396,7 +397,7 @@ extension BackendBalancer {
     /// `random`: the least loaded of several servers, each drawn in proportion to its weight. Of two equal servers, the later draw wins, as in HAProxy.
     private mutating func draw(_ draws: Int, isFar: Bool) -> Int? {
         guard var best = tiers[0].draw(isFar: isFar, &random) else { return nil }
-        for _ in 1..<max(1, draws) {
+        for _ in 1..<draws {
             guard let next = tiers[0].draw(isFar: isFar, &random), next != best else { continue }
             if slots[next].sessions * servers.weights[best] <= slots[best].sessions * servers.weights[next] { best = next }
         }

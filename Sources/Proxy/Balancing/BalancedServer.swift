@@ -41,12 +41,12 @@ struct BalancedServer: Sendable {
     /// below `maxconn` during a slow start, and the dynamic limit is reduced in the same proportion.
     /// - SeeAlso: HAProxy, `srv_dynamic_maxconn` in queue.c.
     mutating func updateRoom(fullConnections: Int) {
-        guard limit > 0, hasDynamicLimit, configuredLimit > 0 else {
-            roomAt = limit == 0 || sessions < limit ? 0 : .max
+        guard limit == 0 || sessions < limit else {
+            roomAt = .max
             return
         }
-        guard sessions < limit else {
-            roomAt = .max
+        guard limit > 0, hasDynamicLimit, configuredLimit > 0 else {
+            roomAt = 0
             return
         }
         // The least part of `maxconn` that allows one more session. One session is always allowed.

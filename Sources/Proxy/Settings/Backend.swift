@@ -13,7 +13,7 @@ package enum BalanceAlgorithm: BitwiseCopyable, Equatable, Sendable {
     case source
     /// The server with the lowest `id` that has room.
     case first
-    /// The server with the fewest sessions for its weight, among the servers of some random draws.
+    /// The server with the fewest sessions for its weight, among the servers of some random draws, at least one.
     case random(draws: Int)
 
     /// HAProxy's word in `show stat`, which has none for `random`.
