@@ -87,6 +87,12 @@ struct ConfigurationBalanceTests {
                 + "it applies to HTTP only, and without 'conn-failure' no failed connect is retried")
     }
 
+    @Test("let the backups share the sessions only with 'option allbackups', and not with 'no' or 'default' before it")
+    func allBackups() {
+        let lines = ["", "option allbackups", "no option allbackups", "default option allbackups", "option allbackups\n default option allbackups"]
+        #expect(lines.map { Self.backend($0).backend?.usesAllBackups } == [false, true, false, false, false])
+    }
+
     @Test("let a section undo what defaults has set, and refuse retry-on in a frontend")
     func inherits() {
         let text = """

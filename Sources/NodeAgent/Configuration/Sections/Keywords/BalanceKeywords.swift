@@ -59,7 +59,7 @@ enum BalanceKeywords {
     }
 
     @Sendable private static func allBackups(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.usesAllBackups = line.prefix != .no
+        proxy.backend.usesAllBackups = line.prefix == .nothing
     }
 
     @Sendable private static func fullconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
