@@ -5,7 +5,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Binds", .timeLimit(.minutes(2)))
+@Suite("Binds", .timeLimit(.minutes(5)))
 struct ForwardingBindTests {
     private static func bind(connectionsMax: Int? = nil) -> Bind {
         var bind = Bind(endpoint: .ip(.v4(0x7f00_0001), port: 0), location: ConfigurationLocation(file: "test", line: 1))
@@ -68,7 +68,7 @@ struct ForwardingBindTests {
     }
 }
 
-@Suite("Servers at the client's destination", .timeLimit(.minutes(1)))
+@Suite("Servers at the client's destination", .timeLimit(.minutes(5)))
 struct ForwardingClientAddressTests {
     /// A server that answers with its own address.
     private static func server(_ address: SocketAddress) -> TestServer {

@@ -5,7 +5,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Choosing and connecting", .timeLimit(.minutes(2)))
+@Suite("Choosing and connecting", .timeLimit(.minutes(5)))
 struct ForwardingConnectTests {
     /// The names of the servers that greet `count` clients in a row; the clients are appended to `stay`.
     private func greetings(_ harness: ForwardingHarness, _ count: Int, keep stay: inout [TestSocket]) throws -> [String] {

@@ -7,7 +7,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("A server that speaks first", .timeLimit(.minutes(3)))
+@Suite("A server that speaks first", .timeLimit(.minutes(5)))
 struct ForwardingGreetingTests {
     @Test(
         "is left for another one before its clients have received a byte, and they do not notice",

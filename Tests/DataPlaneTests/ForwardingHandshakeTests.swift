@@ -50,7 +50,7 @@ private final class StubDatabase: Sendable {
     }
 }
 
-@Suite("Clients that leave before they log in to MySQL", .timeLimit(.minutes(3)))
+@Suite("Clients that leave before they log in to MySQL", .timeLimit(.minutes(5)))
 struct ForwardingHandshakeTests {
     private static let finished = StubDatabase.login + MySQLPacket.quit.bytes
 

@@ -7,7 +7,7 @@ import Wire
 @testable import Proxy
 
 /// A client's bytes after a PROXY header, before a server is connected.
-@Suite("Held bytes of a client", .timeLimit(.minutes(3)))
+@Suite("Held bytes of a client", .timeLimit(.minutes(5)))
 struct ForwardingHeldBytesTests {
     private static let header = ProxyHeader(
         ProxyHeader.Addresses(source: .v4(0x0a01_0203), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306)

@@ -7,7 +7,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Difficult clients and endings", .timeLimit(.minutes(3)))
+@Suite("Difficult clients and endings", .timeLimit(.minutes(5)))
 struct ForwardingHostilityTests {
     /// Serves by the first byte: `e` echoes, `b` sends a long burst that a slow reader does not take.
     private func server() -> TestServer {

@@ -7,7 +7,7 @@ import Wire
 @testable import Proxy
 
 /// AWS's Network Load Balancer sends its header with the client's first bytes by default, and MySQL's clients wait for the server's greeting first.
-@Suite("PROXY headers that arrive with the client's first bytes", .timeLimit(.minutes(3)))
+@Suite("PROXY headers that arrive with the client's first bytes", .timeLimit(.minutes(5)))
 struct ForwardingLateHeaderTests {
     private static let here = [IPNetwork("127.0.0.0/8")].compactMap { $0 }
     private static let elsewhere = [IPNetwork("10.0.0.0/8")].compactMap { $0 }

@@ -6,7 +6,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Limits and queues", .timeLimit(.minutes(2)))
+@Suite("Limits and queues", .timeLimit(.minutes(5)))
 struct ForwardingLimitTests {
     /// Runs `count` clients in threads: each connects, is greeted, exchanges a word and closes. Returns the number of clients served.
     private func serve(_ count: Int, by harness: ForwardingHarness) -> Int {

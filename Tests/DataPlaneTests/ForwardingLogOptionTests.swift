@@ -5,7 +5,7 @@ import Wire
 @testable import Proxy
 
 /// The lines that HAProxy 2.6 writes in the same situations were measured; here only the parts that do not depend on times are compared.
-@Suite("Log options", .timeLimit(.minutes(2)))
+@Suite("Log options", .timeLimit(.minutes(5)))
 struct ForwardingLogOptionTests {
     private static let early: SessionLogOptions = .early
 

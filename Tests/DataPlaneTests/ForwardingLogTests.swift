@@ -6,7 +6,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Session logs", .timeLimit(.minutes(2)))
+@Suite("Session logs", .timeLimit(.minutes(5)))
 struct ForwardingLogTests {
     private func exchange(_ harness: ForwardingHarness) throws {
         let client = try harness.connect()

@@ -32,7 +32,7 @@ private final class EndingServer: Sendable {
     deinit { server.stop() }
 }
 
-@Suite("Options of connections", .timeLimit(.minutes(2)))
+@Suite("Options of connections", .timeLimit(.minutes(5)))
 struct ForwardingOptionTests {
     /// The error of the next read: 0 for the end of the stream.
     private func nextError(_ socket: TestSocket) -> Int32 { socket.receive().map { $0.isEmpty ? 0 : -1 } ?? errno }

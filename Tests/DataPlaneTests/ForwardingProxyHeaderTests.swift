@@ -6,7 +6,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("PROXY headers", .timeLimit(.minutes(3)))
+@Suite("PROXY headers", .timeLimit(.minutes(5)))
 struct ForwardingProxyHeaderTests {
     private static let forms: [ProxyHeaderForm] = [.text, .binary(withChecksum: false), .binary(withChecksum: true)]
     private static let v4 = ProxyHeader(

@@ -47,7 +47,7 @@ private struct QueueingProxy {
     }
 }
 
-@Suite("Queues of servers", .timeLimit(.minutes(2)))
+@Suite("Queues of servers", .timeLimit(.minutes(5)))
 struct ForwardingQueueTests {
     /// The header of a client whose place in a map of two is 0.
     private static let header = ProxyHeader(.init(source: .v4(2), sourcePort: 1, destination: .v4(1), destinationPort: 1)).binary(withChecksum: false)

@@ -4,7 +4,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("option redispatch and retry-on", .timeLimit(.minutes(2)))
+@Suite("option redispatch and retry-on", .timeLimit(.minutes(5)))
 struct ForwardingRedispatchTests {
     /// The line of a client whose server of `balance source` refuses: the second of two.
     private static func line(_ balance: BalanceAlgorithm, _ edit: (inout Backend) -> Void) throws -> (line: LoggedSession, harness: ForwardingHarness) {

@@ -7,7 +7,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("A server that is late with its greeting", .timeLimit(.minutes(3)))
+@Suite("A server that is late with its greeting", .timeLimit(.minutes(5)))
 struct ForwardingSecondServerTests {
     @Test("stays connected while others are tried: when all are slow, the first greeting arrives no later than without them")
     func allSlow() throws {

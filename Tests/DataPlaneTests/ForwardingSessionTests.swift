@@ -7,7 +7,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Forwarding", .timeLimit(.minutes(2)))
+@Suite("Forwarding", .timeLimit(.minutes(5)))
 struct ForwardingSessionTests {
     @Test("carries bytes both ways, forwards half-closes and logs the session as HAProxy does")
     func oneSession() throws {

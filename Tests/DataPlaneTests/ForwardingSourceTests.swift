@@ -44,7 +44,7 @@ private func freePorts(_ count: Int) throws -> ClosedRange<UInt16> {
 
 private let isRoot = geteuid() == 0
 
-@Suite("Source addresses", .timeLimit(.minutes(2)))
+@Suite("Source addresses", .timeLimit(.minutes(5)))
 struct ForwardingSourceTests {
     @Test("are those of the backend, unless the server has its own; ports are the kernel's choice")
     func addresses() throws {

@@ -6,7 +6,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("Timeouts", .timeLimit(.minutes(2)))
+@Suite("Timeouts", .timeLimit(.minutes(5)))
 struct ForwardingTimeoutTests {
     /// A server that answers the end of the client's stream with "late", regardless of the wait.
     private func answering() -> TestServer {

@@ -6,7 +6,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("With zones", .timeLimit(.minutes(2)))
+@Suite("With zones", .timeLimit(.minutes(5)))
 struct ForwardingZoneTests {
     /// The number of greetings by server name, for `count` clients, which are appended to `stay`.
     private func greetings(_ harness: ForwardingHarness, _ count: Int, keep stay: inout [TestSocket]) throws -> [String: Int] {
@@ -99,7 +99,7 @@ struct ForwardingZoneTests {
     }
 }
 
-@Suite("A server's record of connects", .timeLimit(.minutes(2)))
+@Suite("A server's record of connects", .timeLimit(.minutes(5)))
 struct ForwardingObservationTests {
     @Test("counts the failures in a row, until a connect succeeds")
     func rows() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Idle threads", .timeLimit(.minutes(2)))
+@Suite("Idle threads", .timeLimit(.minutes(5)))
 struct IdleThreadsTests {
     /// True while a wake-up of the control thread is pending.
     private static func isControlWoken(_ state: ForwardingState) -> Bool {

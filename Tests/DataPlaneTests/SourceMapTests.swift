@@ -5,7 +5,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("balance source", .timeLimit(.minutes(3)))
+@Suite("balance source", .timeLimit(.minutes(5)))
 struct SourceMapTests {
     @Test(
         "has HAProxy's map, measured with haproxy 2.6",

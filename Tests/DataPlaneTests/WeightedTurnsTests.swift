@@ -42,7 +42,7 @@ struct WeightedTurnsTests {
 
     /// HAProxy's order at the start, measured with 2.6.
     @Test(
-        "are in HAProxy's order", .timeLimit(.minutes(3)),
+        "are in HAProxy's order", .timeLimit(.minutes(5)),
         arguments: [[1, 1, 1], [3, 1], [1, 2, 3], [5, 3, 7], [10, 1, 1, 1, 1], [200, 60, 7, 7], [256, 1, 128]])
     func order(weights: [Int]) throws {
         let peer = try HAProxyPeer(balance: "roundrobin", weights: weights)
@@ -82,7 +82,7 @@ struct WeightedTurnsTests {
         }
     }
 
-    @Test("by leastconn are in HAProxy's order while sessions arrive", .timeLimit(.minutes(3)), arguments: [[1, 1, 1], [3, 1], [1, 2, 3], [200, 60, 7]])
+    @Test("by leastconn are in HAProxy's order while sessions arrive", .timeLimit(.minutes(5)), arguments: [[1, 1, 1], [3, 1], [1, 2, 3], [200, 60, 7]])
     func leastConnections(weights: [Int]) throws {
         let peer = try HAProxyPeer(balance: "leastconn", weights: weights)
         var bench = BalancerBench(weights, balance: .leastConnections)
