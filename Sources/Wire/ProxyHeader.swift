@@ -35,6 +35,8 @@ package struct ProxyHeader: Equatable, Sendable {
     package var addresses: Addresses?
     /// AWS's name of the VPC endpoint that the client used, "vpce-0123456789abcdef0".
     package var endpoint: String?
+    /// The host name that the client asked for, such as the SNI of its TLS connection: at most `authorityBytesMax` bytes; `nil` without one.
+    package var authority: [UInt8]?
 
     /// Creates a header.
     package init(_ addresses: Addresses?, endpoint: String? = nil) { (self.addresses, self.endpoint) = (addresses, endpoint) }
@@ -43,13 +45,17 @@ package struct ProxyHeader: Equatable, Sendable {
     package static let textBytesMax = 107
     /// The limit on a version 2 header. Load balancers send less than 200 bytes.
     package static let bytesMax = 2_048
+    /// The limit on an authority. A longer one is ignored.
+    package static let authorityBytesMax = 255
 
     private static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
     private static let prefix = Array("PROXY ".utf8)
     private static let fixedBytes = 16
 
     private enum Extension {
+        static let authority: UInt8 = 0x02
         static let checksum: UInt8 = 0x03
+        static let uniqueID: UInt8 = 0x05
         static let aws: UInt8 = 0xea
         /// The first byte of AWS's extension when it names an endpoint.
         static let awsEndpoint: UInt8 = 0x01
@@ -166,6 +172,8 @@ extension ProxyHeader {
                 let place = value.startIndex - header.startIndex
                 plain.replaceSubrange(place..<place + 4, with: repeatElement(0, count: 4))
                 guard CRC32C.checksum(of: plain) == expected else { throw .checksum }
+            case Extension.authority where value.count <= Self.authorityBytesMax:
+                authority = Array(value)
             case Extension.aws where value.first == Extension.awsEndpoint:
                 endpoint = String(decoding: value.dropFirst().prefix(255).filter { (0x21...0x7e).contains($0) }, as: UTF8.self)
             default:
@@ -184,8 +192,10 @@ extension ProxyHeader {
             "PROXY \(family) \(addresses.source) \(addresses.destination) \(addresses.sourcePort) \(addresses.destinationPort)\r\n".utf8)
     }
 
-    /// The version 2 form; with `withChecksum` it contains a CRC32C of the header.
-    package func binary(withChecksum: Bool) -> [UInt8] {
+    /// The version 2 form with the extensions that `options` lists.
+    ///
+    /// - Parameter values: further extensions, encoded, which come first.
+    package func binary(_ options: ProxyHeaderOptions = [], values: [UInt8] = []) -> [UInt8] {
         var body = ByteWriter()
         switch (addresses?.source, addresses?.destination) {
         case (.v4(let source)?, .v4(let destination)?):
@@ -200,43 +210,75 @@ extension ProxyHeader {
             body.writeBigEndian(addresses.sourcePort)
             body.writeBigEndian(addresses.destinationPort)
         }
-        if let endpoint, family != 0 {
-            body.write(Extension.aws)
-            body.writeBigEndian(UInt16(truncatingIfNeeded: endpoint.utf8.prefix(255).count + 1))
-            body.write(Extension.awsEndpoint)
-            body.write(endpoint.utf8.prefix(255))
-        }
-        if withChecksum {
-            body.write(Extension.checksum)
-            body.writeBigEndian(UInt16(4))
-            body.writeBigEndian(UInt32(0))
-        }
+        if let endpoint, family != 0 { body.write(Self.encoded(Extension.aws, [Extension.awsEndpoint] + endpoint.utf8.prefix(255))) }
+        body.write(values)
+        // The order is HAProxy's: the checksum of all bytes precedes the other extensions.
+        let sumPlace = Self.fixedBytes + body.bytes.count + 3
+        if options.contains(.checksum) { body.write(Self.encoded(Extension.checksum, [0, 0, 0, 0])) }
+        if options.contains(.authority), let authority { body.write(Self.encoded(Extension.authority, authority)) }
+        if options.contains(.uniqueID) { body.write(Self.encoded(Extension.uniqueID, [])) }
         var header = ByteWriter()
         header.write(ProxyHeader.signature)
         header.write(family == 0 ? 0x20 : 0x21)
         header.write(family)
         header.writeBigEndian(UInt16(truncatingIfNeeded: body.bytes.count))
         header.write(body.bytes)
-        guard withChecksum else { return header.bytes }
+        guard options.contains(.checksum) else { return header.bytes }
         var bytes = header.bytes
         let sum = CRC32C.checksum(of: bytes)
-        withUnsafeBytes(of: sum.bigEndian) { bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: $0) }
+        withUnsafeBytes(of: sum.bigEndian) { bytes.replaceSubrange(sumPlace..<sumPlace + 4, with: $0) }
         return bytes
     }
+
+    /// An extension of the version 2 form: type, length, value. `value` is at most 65,535 bytes long.
+    package static func encoded(_ type: UInt8, _ value: [UInt8]) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.write(type)
+        writer.writeBigEndian(UInt16(clamping: value.count))
+        writer.write(value)
+        return writer.bytes
+    }
+}
+
+/// The extensions of a version 2 header that is sent.
+package struct ProxyHeaderOptions: OptionSet, BitwiseCopyable, Hashable, Sendable {
+    /// The set as bits.
+    package let rawValue: UInt8
+
+    /// Creates a set from its bits.
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// A CRC32C of the header.
+    package static let checksum = ProxyHeaderOptions(rawValue: 1)
+    /// The authority that the header of the client's own connection had, if any.
+    package static let authority = ProxyHeaderOptions(rawValue: 2)
+    /// The session's unique ID. It is empty, as in HAProxy without `unique-id-format`.
+    package static let uniqueID = ProxyHeaderOptions(rawValue: 4)
 }
 
 /// The forms in which a header can be sent.
 package enum ProxyHeaderForm: BitwiseCopyable, Equatable, Sendable {
     /// Version 1.
     case text
-    /// Version 2, with or without a checksum.
-    case binary(withChecksum: Bool)
+    /// Version 2.
+    case binary(ProxyHeaderOptions)
 
-    /// Encodes `header` in this form.
-    package func bytes(_ header: ProxyHeader) -> [UInt8] {
+    /// True when the header passes on the authority of the client's own header.
+    package var hasAuthority: Bool { if case .binary(let options) = self { options.contains(.authority) } else { false } }
+
+    /// The form for a connection without a client, such as a check: only the checksum is left of the extensions.
+    package var withoutClient: ProxyHeaderForm {
+        switch self {
+        case .text: .text
+        case .binary(let options): .binary(options.intersection(.checksum))
+        }
+    }
+
+    /// Encodes `header` in this form, in version 2 with the encoded extensions `values`.
+    package func bytes(_ header: ProxyHeader, values: [UInt8] = []) -> [UInt8] {
         switch self {
         case .text: header.text
-        case .binary(let withChecksum): header.binary(withChecksum: withChecksum)
+        case .binary(let options): header.binary(options, values: values)
         }
     }
 }

@@ -13,7 +13,7 @@ struct ProxyHeaderTests {
 
     /// Every form of the header.
     private static func forms(_ header: ProxyHeader) -> [[UInt8]] {
-        [header.binary(withChecksum: false), header.binary(withChecksum: true)] + (header.endpoint == nil ? [header.text] : [])
+        [header.binary([]), header.binary(.checksum)] + (header.endpoint == nil ? [header.text] : [])
     }
 
     @Test("reads back what it wrote, and takes no byte of what follows", arguments: headers)
@@ -42,18 +42,18 @@ struct ProxyHeaderTests {
             [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21, 0x11, 0x00, 0x0c] + [192, 0, 2, 1, 10, 0, 1, 10]
             + [0x9c, 0x40, 0x0c, 0xea]
         #expect(ProxyHeader.read(binary[...]) == .whole(ProxyHeader(Self.v4), bytes: 28))
-        #expect(ProxyHeader(Self.v4).binary(withChecksum: false) == binary)
+        #expect(ProxyHeader(Self.v4).binary([]) == binary)
     }
 
     @Test("keeps the connection's own addresses for LOCAL with any content and for a bare UNKNOWN; PROXY must name a TCP connection, as in HAProxy")
     func ownAddresses() {
-        var local = ProxyHeader(Self.v4).binary(withChecksum: false)
+        var local = ProxyHeader(Self.v4).binary([])
         local[12] = 0x20
         #expect(ProxyHeader.read(local[...]) == .whole(ProxyHeader(nil), bytes: 28))
         for family in [0x00, 0x12, 0x22, 0x31, 0x32] as [UInt8] {
             local[13] = family
             #expect(ProxyHeader.read(local[...]) == .whole(ProxyHeader(nil), bytes: 28))
-            var other = ProxyHeader(Self.v4).binary(withChecksum: false)
+            var other = ProxyHeader(Self.v4).binary([])
             other[13] = family
             #expect(ProxyHeader.read(other[...]) == .malformed(.family(family)))
         }
@@ -95,7 +95,7 @@ struct ProxyHeaderTests {
 
     @Test("refuses binary headers with impossible values")
     func badBinary() {
-        let whole = ProxyHeader(Self.v6, endpoint: "vpce-1").binary(withChecksum: true)
+        let whole = ProxyHeader(Self.v6, endpoint: "vpce-1").binary(.checksum)
         func read(_ change: (inout [UInt8]) -> Void) -> ProxyHeaderReading {
             var bytes = whole
             change(&bytes)

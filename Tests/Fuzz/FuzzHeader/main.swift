@@ -18,7 +18,7 @@ private func read(_ bytes: [UInt8]) {
             "a header without addresses that is neither LOCAL nor UNKNOWN")
         precondition(ProxyHeader.read(bytes.prefix(count)) == reading, "later bytes change the header")
         precondition(ProxyHeader.read(bytes.prefix(count - 1)) == .incomplete, "a header without its last byte is complete")
-        for form in [ProxyHeaderForm.binary(withChecksum: false), .binary(withChecksum: true)] {
+        for form in [ProxyHeaderForm.binary(.authority), .binary([.authority, .checksum])] {
             let written = form.bytes(header)
             precondition(ProxyHeader.read(written[...]) == .whole(header, bytes: written.count), "a written header reads back differently")
         }
@@ -36,13 +36,16 @@ private func read(_ bytes: [UInt8]) {
     let v4 = ProxyHeader.Addresses(source: .v4(0xc000_0201), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306)
     let v6 = ProxyHeader.Addresses(
         source: .v6(high: 0x2001_0db8_0000_0000, low: 1), sourcePort: 1, destination: .v6(high: 0xfe80_0000_0000_0000, low: 2), destinationPort: 65_535)
+    var asked = ProxyHeader(v4)
+    asked.authority = Array("db.example.org".utf8)
     let headers = [
         ("v4", ProxyHeader(v4)), ("v6", ProxyHeader(v6)), ("local", ProxyHeader(nil)), ("aws", ProxyHeader(v4, endpoint: "vpce-0123456789abcdef0")),
+        ("authority", asked),
     ]
     return headers.flatMap { name, header in
         [
-            ("\(name)-text", header.text), ("\(name)-binary", header.binary(withChecksum: false)),
-            ("\(name)-sum", header.binary(withChecksum: true) + [0x4a, 0, 0, 0]),
+            ("\(name)-text", header.text), ("\(name)-binary", header.binary(.authority)),
+            ("\(name)-sum", header.binary([.authority, .checksum]) + [0x4a, 0, 0, 0]),
         ]
     }
 }
