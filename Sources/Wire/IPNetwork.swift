@@ -7,12 +7,22 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses "10.0.0.0/16", "fd00::/8" or a single address. `nil` for other text, and when bits after the prefix are set.
     package init?(_ text: some StringProtocol) {
+        guard let (address, bits) = IPNetwork.parts(of: text), IPNetwork.start(of: address, bits) == address else { return nil }
+        (first, self.bits) = (address, bits)
+    }
+
+    /// Parses the same text, and clears bits after the prefix.
+    package init?(rounding text: some StringProtocol) {
+        guard let (address, bits) = IPNetwork.parts(of: text) else { return nil }
+        (first, self.bits) = (IPNetwork.start(of: address, bits), bits)
+    }
+
+    private static func parts(of text: some StringProtocol) -> (address: IPAddress, bits: Int)? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard (1...2).contains(parts.count), let address = IPAddress(parts[0]) else { return nil }
         let width = address.isV6 ? 128 : 32
         guard let bits = parts.count == 1 ? width : Int(parts[1]), (0...width).contains(bits), parts.count == 1 || parts[1].first != "+" else { return nil }
-        guard IPNetwork.start(of: address, bits) == address else { return nil }
-        (first, self.bits) = (address, bits)
+        return (address, bits)
     }
 
     /// True for an address in the range. An IPv4-mapped address ("::ffff:10.0.0.1"), as an IPv6 socket reports it, counts as IPv4.

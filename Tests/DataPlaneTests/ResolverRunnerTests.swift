@@ -13,10 +13,10 @@ private final class RunnerProbe {
     var proposals: [(IPAddress, (Bool) -> Void)] = []
     private(set) var runner: ResolverRunner?
 
-    init(_ nameserver: SocketAddress, servers: [ResolvedServer]) throws {
+    init(_ nameserver: SocketAddress, over transport: QuestionTransport = .udp, servers: [ResolvedServer]) throws {
         reactor = try Reactor()
         var settings = ResolverSettings(name: "r")
-        settings.nameservers = [.init(name: "n", address: nameserver)]
+        settings.nameservers = [.init(name: "n", address: nameserver, transport: transport)]
         settings.retryTimeout = .milliseconds(100)
         settings.resolveInterval = .milliseconds(100)
         let handlers = ResolverRunner.Handlers(
@@ -93,6 +93,16 @@ struct ResolverRunnerTests {
         #expect(probe.events.count == 1, "\(probe.events)")
         try nameserver.start(["db.test,10.0.0.3"])
         #expect(probe.run { probe.addresses[0] == .v4(0x0a00_0003) })
+    }
+
+    @Test("asks a nameserver over TCP only, and follows a record that changes")
+    func overTCP() throws {
+        try nameserver.start(["db.test,10.0.0.1"])
+        let probe = try RunnerProbe(nameserver.address, over: .tcp, servers: [try server(0)])
+        #expect(probe.run { probe.addresses[0] == .v4(0x0a00_0001) })
+        try nameserver.start(["db.test,10.0.0.2"])
+        #expect(probe.run { probe.addresses[0] == .v4(0x0a00_0002) })
+        #expect(probe.runner?.counters.first?.truncated == 0)
     }
 
     @Test("gets an answer that is too long for UDP over TCP")

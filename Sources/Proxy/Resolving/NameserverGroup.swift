@@ -37,14 +37,6 @@ package struct NameserverCounters: Equatable, Sendable {
     package init() {}
 }
 
-/// The transport of a question.
-package enum QuestionTransport: Equatable, Sendable {
-    /// One datagram each way. Each question has its own socket and port.
-    case udp
-    /// A separate connection. Each message follows its length in two bytes.
-    case tcp
-}
-
 /// A question to a nameserver.
 package struct NameserverQuestion: Equatable, Sendable {
     /// The question's unique number. Answers and failures are reported with it.
@@ -71,6 +63,8 @@ package struct NameserverGroup {
     package struct Settings: Equatable, Sendable {
         /// The number of nameservers. All are asked at the same time.
         package var nameservers: Int
+        /// The nameservers that are asked over TCP at once; the others only when an answer is truncated.
+        package var nameserversOverTCP: Set<Int>
         /// The number of repetitions of a question.
         package var retriesMax: Int
         /// The time for an answer before the question is repeated.
@@ -81,8 +75,11 @@ package struct NameserverGroup {
         package var questionsMax: Int
 
         /// Creates settings for `nameservers` nameservers. Values outside the valid range are adjusted.
-        package init(nameservers: Int, retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int, questionsMax: Int) {
+        package init(
+            nameservers: Int, overTCP: Set<Int> = [], retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int, questionsMax: Int
+        ) {
             self.nameservers = nameservers
+            nameserversOverTCP = overTCP
             self.retriesMax = max(0, retriesMax)
             self.retryTimeout = max(retryTimeout, .milliseconds(10))
             self.payloadBytesMax = min(max(payloadBytesMax, DNSQuestion.plainPayloadBytes), 65535)

@@ -26,15 +26,18 @@ extension Resolver {
                 continue
             }
             let book = names[index].book
-            let family = servers[first].preferredFamily
+            let preference = servers[first].preference
             // The IPv4 and IPv6 addresses of a name belong to the same hosts. Those in a list belong to different hosts.
-            let offered = (settings.isDiscovery ? book.current : book.choices(preferring: family)).map { ResolvedAddress($0) }
-            let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: offered) { address in
-                guard settings.isDiscovery else { return book.allows(address.host, preferring: family) }
+            let choices = settings.isDiscovery ? book.current : book.choices(preferring: preference.family)
+            // With preferred networks, the addresses that are one too many are the last ones, even if slots have them.
+            let best = preference.networks.isEmpty ? choices : Array(preference.ordered(choices, by: \.self).prefix(slots.count))
+            let leftOut = Set(choices).subtracting(best)
+            let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: best.map { ResolvedAddress($0) }) { address in
+                guard settings.isDiscovery else { return book.allows(address.host, preferring: preference.family) && !leftOut.contains(address.host) }
                 return book.contains(address.host) && slots.contains { servers[$0].address == address && servers[$0].isPassing }
             }
             apply(decisions, to: slots, of: index, source, nameserver)
-            if settled == nil { reportExcess(offered.count, of: index, slots) }
+            if settled == nil { reportExcess(choices.count, of: index, slots) }
         }
     }
 
@@ -46,7 +49,7 @@ extension Resolver {
         let places =
             isRemembered
             ? names[index].memory.entries.map { ServiceBook.Place(entry: $0, origin: nil, isCurrent: true) }
-            : names[index].services.places(preferring: servers[first].preferredFamily, present: present, books: hostBooks)
+            : names[index].services.places(preferring: servers[first].preference, present: present, books: hostBooks)
         // Without an address of any host the service cannot be assigned.
         guard !places.isEmpty else { return }
         names[index].places = places
@@ -77,8 +80,8 @@ extension Resolver {
 
     private func slot(_ server: Int) -> AddressAssignment.Slot {
         AddressAssignment.Slot(
-            address: servers[server].address, preferredFamily: servers[server].preferredFamily, doubted: servers[server].candidate?.doubted,
-            last: servers[server].lastAddress, isReserved: servers[server].isReserved)
+            address: servers[server].address, preference: servers[server].preference, sharing: servers[server].options.sharing,
+            doubted: servers[server].candidate?.doubted, last: servers[server].lastAddress, isReserved: servers[server].isReserved)
     }
 
     private mutating func apply(
@@ -95,7 +98,7 @@ extension Resolver {
             // The last passing servers stay until an address of the answer has passed its trial.
             case .empty where !isKeptPassing && servers[server].isPassing:
                 break
-            case .empty:
+            case .empty, .duplicate:
                 removeAddress(server, absenceLoss)
             case .move(let address):
                 // A trial must not prolong the use of an address that is gone.
@@ -167,7 +170,9 @@ extension Resolver {
     /// Reports the priority and weight in the service record of a server's address.
     private mutating func reportShare(_ address: ResolvedAddress, of server: Int, _ index: Int) {
         guard let place = names[index].places.first(where: { $0.entry.address == address }) else { return }
-        let (old, new) = (servers[server].share, place.entry.share)
+        var new = place.entry.share
+        if servers[server].options.ignoresWeight { new.weight = nil }
+        let old = servers[server].share
         (servers[server].share, servers[server].origin) = (new, place.origin ?? servers[server].origin)
         if old.priority != new.priority { outputs.append(.priority(servers[server].reference, Int(new.priority))) }
         if old.weight != new.weight { outputs.append(.weight(servers[server].reference, new.weight)) }

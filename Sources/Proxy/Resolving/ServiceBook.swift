@@ -37,17 +37,18 @@ struct ServiceBook: Equatable, Sendable {
     /// enough. A record without an address has no place.
     ///
     /// - Parameters:
+    ///   - preference: the addresses of hosts that are preferred.
     ///   - present: the current addresses of its servers, which stay in use.
     ///   - books: the addresses of hosts. They are looked up by name and never searched, because this runs for each answer of each host of a service.
-    func places(preferring family: AddressFamily, present: [ResolvedAddress], books: [DNSName: AddressBook]) -> [Place] {
+    func places(preferring preference: AddressPreference, present: [ResolvedAddress], books: [DNSName: AddressBook]) -> [Place] {
         let entries = records.entries
         let weights = ServiceShare.weights(of: entries.map(\.record))
         let used = Set(present)
         let choices = entries.map { entry -> [ResolvedAddress] in
             guard let book = books[entry.record.target] else { return [] }
-            let inUse = present.filter { $0.port == entry.record.port && book.allows($0.host, preferring: family) }
-            let others = book.choices(preferring: family).map { ResolvedAddress($0, port: entry.record.port) }.filter { !used.contains($0) }
-            return Array((inUse + others).prefix(Self.choicesMax))
+            let inUse = present.filter { $0.port == entry.record.port && book.allows($0.host, preferring: preference.family) }
+            let others = book.choices(preferring: preference.family).map { ResolvedAddress($0, port: entry.record.port) }.filter { !used.contains($0) }
+            return Array(preference.ordered(inUse + others, by: \.host).prefix(Self.choicesMax))
         }
         // The order of the answer is not used because it rotates.
         let order = entries.indices.sorted { Self.precedes(entries[$0].record, entries[$1].record) }

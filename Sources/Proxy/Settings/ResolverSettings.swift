@@ -1,5 +1,13 @@
 import Wire
 
+/// The transport of a question to a nameserver.
+package enum QuestionTransport: Equatable, Sendable {
+    /// One datagram each way. Each question has its own socket and port.
+    case udp
+    /// A separate connection. Each message follows its length in two bytes.
+    case tcp
+}
+
 /// A `resolvers` section.
 package struct ResolverSettings: Equatable, Sendable {
     /// One `nameserver`.
@@ -8,11 +16,12 @@ package struct ResolverSettings: Equatable, Sendable {
         package var name: String
         /// The address, for UDP and, when an answer is truncated, for TCP.
         package var address: SocketAddress
+        /// `tcp@`: the transport of the first question.
+        package var transport: QuestionTransport
 
         /// Creates a nameserver at `address`.
-        package init(name: String, address: SocketAddress) {
-            self.name = name
-            self.address = address
+        package init(name: String, address: SocketAddress, transport: QuestionTransport = .udp) {
+            (self.name, self.address, self.transport) = (name, address, transport)
         }
     }
 

@@ -25,6 +25,27 @@ package enum AddressFamily: Equatable, Sendable {
     case v4, v6
 }
 
+/// `resolve-opts`: how a server takes addresses from answers.
+package struct ResolveOptions: Equatable, Sendable {
+    /// Whether servers of a backend may have the same address from one name.
+    package enum Sharing: Equatable, Sendable {
+        /// Servers outside templates only, when the name has fewer addresses than servers.
+        case whenNecessary
+        /// `allow-dup-ip`: also the servers of a template.
+        case allowed
+        /// `prevent-dup-ip`: a server without an address of its own has none.
+        case prevented
+    }
+
+    /// `allow-dup-ip`, `prevent-dup-ip`.
+    package var sharing = Sharing.whenNecessary
+    /// `ignore-weight`: the weight in service records has no effect.
+    package var ignoresWeight = false
+
+    /// Creates the defaults.
+    package init() {}
+}
+
 /// `on-marked-down`: what happens to a server's sessions when it goes down.
 package enum OnMarkedDown: Equatable, Sendable {
     /// They continue.
@@ -79,10 +100,16 @@ package struct Server: Equatable, Sendable {
     package var resolvers: String?
     /// `resolve-prefer`.
     package var preferredFamily = AddressFamily.v4
+    /// `resolve-net`: networks whose addresses are preferred.
+    package var preferredNetworks: [IPNetwork] = []
+    /// `resolve-opts`.
+    package var resolveOptions = ResolveOptions()
     /// `init-addr`, in the order of preference.
     package var initialAddresses: [InitialAddress] = [.last, .libc]
     /// `send-proxy`, `send-proxy-v2`: the header with the client's address; `nil` for none.
     package var proxyHeader: ProxyHeaderForm?
+    /// `set-proxy-v2-tlv-fmt`: further extensions of the header, encoded.
+    package var proxyHeaderValues: [UInt8] = []
     /// `on-marked-down`.
     package var onMarkedDown = OnMarkedDown.none
     /// `on-marked-up`.
