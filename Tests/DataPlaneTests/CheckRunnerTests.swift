@@ -70,7 +70,7 @@ struct CheckRunnerTests {
 
     @Test(
         "sends a header first, if the server expects one: with its own addresses in version 1, and with none in version 2",
-        arguments: [ProxyHeaderForm.text, .binary(withChecksum: true)])
+        arguments: [ProxyHeaderForm.text, .binary(.checksum)])
     func proxyHeader(form: ProxyHeaderForm) throws {
         let bench = try CheckBench()
         for kind in [mysql, .connect] {

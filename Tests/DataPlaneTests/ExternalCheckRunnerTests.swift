@@ -1,6 +1,7 @@
 import Glibc
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -26,7 +27,8 @@ private final class ProgramBench {
         adjust(&server)
         backend.servers = [server]
         let runner = CheckRunner(
-            reactor: reactor, backends: [backend], plan: { CheckPlan(.external, limits: $1) }, initialAddress: { _ in Self.address },
+            reactor: reactor, backends: [backend], random: SplitMix64(seed: 1), plan: { CheckPlan(.external, limits: $1) },
+            initialAddress: { _ in Self.address },
             openProgram: { [unowned self] _, address throws(SystemError) in try open(address) }
         ) { [unowned self] _, result in
             results.append(result)

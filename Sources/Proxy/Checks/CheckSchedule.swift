@@ -26,14 +26,16 @@ package struct CheckSchedule: Equatable, Sendable {
     /// The settings with `inter`, `fastinter` and `downinter`.
     package let settings: CheckSettings
 
+    private let spread: CheckSpread
     private var state: State
     private var lastBroughtForward: Instant?
 
     /// Schedules a server's first check. The first checks of all `count` checked servers are spread evenly over an interval, in the order of `position`.
-    package init(_ settings: CheckSettings, position: Int, of count: Int, now: Instant) {
+    package init(_ settings: CheckSettings, _ spread: CheckSpread = CheckSpread(), position: Int, of count: Int, now: Instant) {
         precondition(position >= 0 && position < count, "position \(position) is not one of \(count)")
-        self.settings = settings
-        state = .waiting(until: now.advanced(by: settings.interval(for: .changing) * position / count))
+        (self.settings, self.spread) = (settings, spread)
+        let interval = settings.interval(for: .changing)
+        state = .waiting(until: now.advanced(by: min(interval, spread.startMax ?? interval) * position / count))
     }
 
     /// When the next check starts; `nil` while a check runs or while paused.
@@ -49,9 +51,14 @@ package struct CheckSchedule: Equatable, Sendable {
     }
 
     /// Records that the check has ended, and schedules the next one.
-    package mutating func finished(pace: CheckPace, now: Instant) {
+    ///
+    /// - Parameter random: chooses the deviation from the interval: evenly between the two limits of `spread-checks`, as in HAProxy.
+    package mutating func finished(pace: CheckPace, now: Instant, random: UInt32 = .max / 2) {
         guard state == .running else { return }
-        state = .waiting(until: now.advanced(by: settings.interval(for: pace)))
+        let interval = settings.interval(for: pace)
+        let (range, place) = (interval.wholeMilliseconds * Int64(spread.percent) / 100, Int64(random))
+        let deviation = range - 2 * range * place / Int64(UInt32.max)
+        state = .waiting(until: now.advanced(by: interval + .milliseconds(deviation)))
     }
 
     /// Brings the next check forward because of a sign of trouble. It does so at most once per `inter`, so that a storm of failing sessions does not become a

@@ -24,10 +24,11 @@ package struct CheckSource {
 ///
 /// Call everything on the loop's thread. `finished` is called from the loop, never from inside a call to the runner.
 package final class CheckRunner {
-    /// The most bytes of one read; more than any answer.
-    private static let receiveBytesMax = 4096
-
     private let reactor: Reactor
+    private let spread: CheckSpread
+    /// The most bytes of one read.
+    private let receiveBytesMax: Int
+    private var random: any RandomNumberGenerator
     private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
     private let openProgram: (ServerReference, SocketAddress) throws(SystemError) -> OpenFile
     private let source: CheckSource
@@ -46,6 +47,8 @@ package final class CheckRunner {
     ///
     /// - Parameters:
     ///   - checkSettings: returns the settings of a server's checks; `nil` for a server without them. By default they are those of `check`.
+    ///   - receiveBytesMax: the most bytes of one read.
+    ///   - random: spreads the checks.
     ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
     ///   - openSocket: opens a socket for an address.
@@ -54,7 +57,8 @@ package final class CheckRunner {
     ///   - abandoned: takes the connection of a check that the server has not answered. It returns false to have the connection reset.
     ///   - finished: receives each result and returns the pace of the server's next check.
     package init(
-        reactor: Reactor, backends: [Backend], settings checkSettings: (Server) -> CheckSettings? = { $0.check },
+        reactor: Reactor, backends: [Backend], settings checkSettings: (Server) -> CheckSettings? = { $0.check }, spread: CheckSpread = CheckSpread(),
+        receiveBytesMax: Int = Tuning.bufferBytesStandard, random: any RandomNumberGenerator,
         plan: @escaping (ServerReference, CheckLimits) -> CheckPlan, initialAddress: (ServerReference) -> SocketAddress?,
         openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
             try Sockets.open(.stream, for: address)
@@ -66,7 +70,7 @@ package final class CheckRunner {
         abandoned: @escaping (ServerReference, OpenFile) -> Bool = { _, _ in false },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
-        self.reactor = reactor
+        (self.reactor, self.spread, self.receiveBytesMax, self.random) = (reactor, spread, receiveBytesMax, random)
         (self.openSocket, self.openProgram, self.source) = (openSocket, openProgram, source)
         (self.plan, self.abandoned, self.finished) = (plan, abandoned, finished)
         let count = backends.reduce(0) { sum, backend in backend.isDisabled ? sum : sum + backend.servers.count { checkSettings($0) != nil } }
@@ -80,7 +84,7 @@ package final class CheckRunner {
                 }
                 let reference = ServerReference(backend: index, server: place)
                 let limits = CheckLimits(settings, of: backend)
-                let schedule = CheckSchedule(settings, position: backend.checksAtOnce ? 0 : position, of: count, now: reactor.now)
+                let schedule = CheckSchedule(settings, spread, position: backend.checksAtOnce ? 0 : position, of: count, now: reactor.now)
                 let slot = CheckSlot(
                     reference, settings, limits, plan(reference, limits), schedule: schedule, address: initialAddress(reference))
                 attach(slot)
@@ -263,10 +267,13 @@ package final class CheckRunner {
         try Sockets.set(option, at: Int32(IPPROTO_TCP), to: value, on: raw)
     }
 
+    /// A number for the next interval. Without `spread-checks` all intervals are equal.
+    private func nextRandom() -> UInt32 { spread.percent > 0 ? UInt32(truncatingIfNeeded: random.next() as UInt64) : .max / 2 }
+
     /// Postpones a check because this machine has no socket for it. Servers keep their state: clients that use up all descriptors must not take every server
     /// down.
     private func postpone(_ slot: CheckSlot) {
-        slot.schedule.finished(pace: .changing, now: reactor.now)
+        slot.schedule.finished(pace: .changing, now: reactor.now, random: nextRandom())
         arm(slot)
     }
 
@@ -320,7 +327,7 @@ package final class CheckRunner {
 
     private func receive(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         do throws(SystemError) {
-            guard let bytes = try Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax) else { return }
+            guard let bytes = try Sockets.receive(attempt.file.raw, upTo: receiveBytesMax) else { return }
             let now = reactor.now
             carryOut(bytes.isEmpty ? attempt.check.ended(now: now) : attempt.check.received(bytes, now: now), slot, attempt)
         } catch {
@@ -387,7 +394,7 @@ package final class CheckRunner {
             Sockets.resetAtClose(attempt.file.raw)
         case .orderly:
             // Closing with unread bytes would send a RST.
-            _ = try? Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax)
+            _ = try? Sockets.receive(attempt.file.raw, upTo: receiveBytesMax)
         }
     }
 
@@ -402,7 +409,7 @@ package final class CheckRunner {
         // A check that this machine could not make is no evidence about the server.
         if result.fault != .node { slot.plan.ended(check) }
         let pace = finished(slot.server, result)
-        slot.schedule.finished(pace: pace, now: reactor.now)
+        slot.schedule.finished(pace: pace, now: reactor.now, random: nextRandom())
         arm(slot)
     }
 }

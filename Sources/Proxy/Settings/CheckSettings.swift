@@ -54,6 +54,17 @@ package struct CheckSettings: Equatable, Sendable {
     package var isAtOtherHost: Bool { address != nil || addressName != nil }
 }
 
+/// How checks are spread over time: `spread-checks` and `max-spread-checks`.
+package struct CheckSpread: Equatable, Sendable {
+    /// `spread-checks`: the most percent by which each interval differs from the configured one, 0 to 50.
+    package var percent = 0
+    /// `max-spread-checks`: the longest time between the first checks of the first and of the last server; `nil` for no limit.
+    package var startMax: Duration?
+
+    /// Creates HAProxy's defaults.
+    package init() {}
+}
+
 /// The reaction when sessions' connects to a server keep failing: `on-error`.
 package enum OnError: Equatable, Sendable {
     /// Checks again within `fastinter`. The other reactions do that as well.

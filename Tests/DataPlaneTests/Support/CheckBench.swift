@@ -1,6 +1,7 @@
 import Glibc
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -121,7 +122,7 @@ final class CheckBench {
         backend.servers = [server]
         adjust(&backend)
         let runner = CheckRunner(
-            reactor: reactor, backends: [backend], settings: checkSettings, plan: { plan($1) }, initialAddress: { _ in address },
+            reactor: reactor, backends: [backend], settings: checkSettings, random: SplitMix64(seed: 1), plan: { plan($1) }, initialAddress: { _ in address },
             openSocket: { [unowned self] address throws(SystemError) in
                 guard let shortage else { return try Sockets.open(.stream, for: address) }
                 shortages += 1
