@@ -11,7 +11,7 @@ import Wire
 struct ForwardingHeldBytesTests {
     private static let header = ProxyHeader(
         ProxyHeader.Addresses(source: .v4(0x0a01_0203), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306)
-    ).binary(withChecksum: true)
+    ).binary(.checksum)
     private static let request = Array("request".utf8)
 
     private func harness(_ servers: [SocketAddress], _ edit: (inout ForwardingHarness.Settings) -> Void = { _ in }) throws -> ForwardingHarness {

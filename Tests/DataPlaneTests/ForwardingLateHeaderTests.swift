@@ -14,7 +14,7 @@ struct ForwardingLateHeaderTests {
     static let rules: [ProxyHeaderRule] = [.required, .optional(from: here)]
     private static let header = ProxyHeader(
         ProxyHeader.Addresses(source: .v4(0x0a01_0203), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306)
-    ).binary(withChecksum: true)
+    ).binary(.checksum)
 
     private func harness(_ servers: [TestServer], _ rule: ProxyHeaderRule, _ edit: (inout ForwardingHarness.Settings) -> Void = { _ in }) throws
         -> ForwardingHarness

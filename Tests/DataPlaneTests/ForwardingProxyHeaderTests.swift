@@ -8,7 +8,7 @@ import Wire
 
 @Suite("PROXY headers", .timeLimit(.minutes(5)))
 struct ForwardingProxyHeaderTests {
-    private static let forms: [ProxyHeaderForm] = [.text, .binary(withChecksum: false), .binary(withChecksum: true)]
+    private static let forms: [ProxyHeaderForm] = [.text, .binary([]), .binary(.checksum)]
     private static let v4 = ProxyHeader(
         ProxyHeader.Addresses(source: .v4(0x0a01_0203), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306))
     private static let v6 = ProxyHeader(
@@ -82,7 +82,7 @@ struct ForwardingProxyHeaderTests {
             let session = try harness.log.session()
             #expect((session.client, session.clientPort) == ("127.0.0.1", Int(client.localPort)))
         }
-        var extended = ProxyHeader(Self.v4.addresses, endpoint: "vpce-0123456789abcdef0").binary(withChecksum: false) + [0x04, 0, 3, 0, 0, 0]
+        var extended = ProxyHeader(Self.v4.addresses, endpoint: "vpce-0123456789abcdef0").binary([]) + [0x04, 0, 3, 0, 0, 0]
         extended[15] += 6
         let client = try harness.connect()
         client.send(extended)
@@ -113,9 +113,9 @@ struct ForwardingProxyHeaderTests {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try harness(server)
-        var wrongSum = Self.v4.binary(withChecksum: true)
+        var wrongSum = Self.v4.binary(.checksum)
         wrongSum[20] ^= 1
-        var tooLong = Self.v4.binary(withChecksum: false)
+        var tooLong = Self.v4.binary([])
         tooLong[14] = 0x80
         let cases: [([UInt8], ProxyHeaderRefusal)] = [
             (wrongSum, .malformed), (tooLong, .malformed), (Array("PROXY TCP4 1.2.3.4\r\n".utf8), .malformed),

@@ -209,7 +209,7 @@ struct RelayTests {
         let filled = line.fill(20_000)
         let (first, full) = (line.inspect(), line.inspect())
         let (isPending, buffers, bytes) = (line.direction.hasPending, line.relay.lentBuffers, line.direction.bytes)
-        #expect(filled == 20_000 && first == Relay.heldBytesMax && full == Relay.heldBytesMax && line.unread == 3616)
+        #expect(filled == 20_000 && first == Tuning.bufferBytesStandard && full == Tuning.bufferBytesStandard && line.unread == 3616)
         #expect(!isPending && buffers == 1 && bytes == 0)
         let isDropped = line.drop(3, of: first)
         let result = line.pump()

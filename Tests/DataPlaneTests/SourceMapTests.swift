@@ -35,7 +35,7 @@ struct SourceMapTests {
     /// The header that a proxy sends for a client with this address.
     private static func header(_ client: IPAddress) -> [UInt8] {
         let own: IPAddress = client.isV6 ? .v6(high: 1, low: 1) : .v4(1)
-        return ProxyHeader(.init(source: client, sourcePort: 1, destination: own, destinationPort: 1)).binary(withChecksum: false)
+        return ProxyHeader(.init(source: client, sourcePort: 1, destination: own, destinationPort: 1)).binary([])
     }
 
     @Test(

@@ -7,8 +7,6 @@ import Synchronization
 import Wire
 
 extension ForwardingThread {
-    /// The most connections that a listener accepts before other work has a turn.
-    private static let acceptsPerTurn = 64
     private static let fullTurnsPerRaise = 4
     /// The pause in accepting after the kernel runs out of descriptors or memory.
     private static let pauseMilliseconds: Int64 = 100
@@ -26,13 +24,16 @@ extension ForwardingThread {
         guard listener.descriptor >= 0 else { return }
         guard now >= noDescriptorsUntil else { return pauseUntilDescriptors(number) }
         let isReported = listener.isPolled && !listener.isClosing
-        for _ in 0..<(isReported ? listener.quota : Self.acceptsPerTurn) {
+        for _ in 0..<(isReported ? listener.quota : state.acceptsPerTurn) {
+            let wait = acceptWait
+            guard wait == 0 else { return pauseForRate(number, wait) }
             guard tryEnter(listener) else { return pauseAtLimit(number) }
             var address = RawSocketAddress()
             let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
                 withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listener.descriptor, $0, length) }
             }
             if descriptor >= 0 {
+                if state.acceptsPerSecond > 0 { state.process[0].pointee.connectionRate.countConnection(at: now) }
                 begin(descriptor, from: address, listener: number)
                 continue
             }
@@ -56,7 +57,7 @@ extension ForwardingThread {
         listeners[number].lastRound = round
         guard listeners[number].fullTurns >= Self.fullTurnsPerRaise else { return }
         listeners[number].fullTurns = 0
-        listeners[number].quota = min(2 * listeners[number].quota, Self.acceptsPerTurn)
+        listeners[number].quota = min(2 * listeners[number].quota, state.acceptsPerTurn)
     }
 
     private mutating func handleEmptyQueue(_ number: Int) {
@@ -126,6 +127,7 @@ extension ForwardingThread {
         let bit = UInt64(1) << UInt64(index)
         let before = state.process[0].pointee.pausedThreads.bitwiseOr(bit, ordering: .sequentiallyConsistent).oldValue
         if before & bit == 0 {
+            state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
             reportPause(number) { $0.appendLimit(of: number) }
         }
         // A session may have ended before the bit was set. Sessions that end from here on wake this thread.
@@ -156,10 +158,28 @@ extension ForwardingThread {
         line.append(": new connections wait until a session ends.")
     }
 
+    /// The milliseconds until the next connection may be accepted without exceeding `maxconnrate` or `maxsessrate`.
+    private var acceptWait: Int64 {
+        guard state.acceptsPerSecond > 0 else { return 0 }
+        return ConnectionRate(rawValue: state.process[0].pointee.connectionRate.load(ordering: .relaxed)).wait(limit: state.acceptsPerSecond, now: now)
+    }
+
+    /// Stops accepting for `wait` milliseconds: connections wait in the kernel's queue.
+    private mutating func pauseForRate(_ number: Int, _ wait: Int64) {
+        pause(number)
+        wheel.arm(sessions.capacity + number, deadline: now + wait)
+        reportPause(number) { thread in
+            thread.line.append("the process's limit of ")
+            thread.line.append(Int64(thread.state.acceptsPerSecond))
+            thread.line.append(" connections per second: further ones wait.")
+        }
+    }
+
     /// Pauses accepting because the system is out of descriptors or memory.
     mutating func pauseForResources(_ number: Int, _ error: SystemError) {
         noDescriptorsUntil = now + Self.pauseMilliseconds
         if listeners[number].descriptor >= 0 { pauseUntilDescriptors(number) }
+        state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
         reportPause(number) { thread in
             thread.line.append("the system's limit (")
             thread.line.append(Array(error.name.utf8))
@@ -167,9 +187,8 @@ extension ForwardingThread {
         }
     }
 
-    /// Counts a pause and logs it, at most once in `pauseReportMilliseconds` per frontend over all threads.
+    /// Logs a pause, at most once in `pauseReportMilliseconds` per frontend over all threads.
     private mutating func reportPause(_ number: Int, _ reason: (inout ForwardingThread) -> Void) {
-        state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
         let frontend = listeners[number].frontend
         guard isTimeToReport(state.frontendCells[frontend].pointee.pauseReportedAt, every: Self.pauseReportMilliseconds) else { return }
         line.clear()
@@ -190,6 +209,7 @@ extension ForwardingThread {
     /// Creates a session for an accepted connection and starts it, unless it waits for a PROXY header.
     private mutating func begin(_ descriptor: Int32, from address: RawSocketAddress, listener: Int) {
         let frontend = listeners[listener].frontend
+        if !state.clientBuffers.areStandard { state.clientBuffers.set(on: descriptor) }
         guard let (index, isNew) = sessions.take() else {
             close(descriptor)
             return leave(frontend, listeners[listener].bind)

@@ -60,6 +60,7 @@ extension ForwardingThread {
         }
         if state.frontendRules[Int(session.pointee.frontend)].pointee.resetsClients { resetAtClose(session.pointee.client.descriptor) }
         close(session.pointee.client.descriptor)
+        if session.pointee.hasAuthority { authorities[index] = nil }
         relay.discard(&session.pointee.up)
         relay.discard(&session.pointee.down)
         let heldServer = markPlaceReleased(session)

@@ -19,6 +19,8 @@ package final class ForwardingState: Sendable {
     package let sessionsMax: Int
     /// The most pipes that each thread may hold for splicing.
     package let pipesPerThread: Int
+    /// Sizes and limits.
+    package let tuning: Tuning
     /// The limit on handshakes per server that are being finished for clients that have left.
     let handshakesPerServer: Int
     /// One cell.
@@ -48,6 +50,10 @@ package final class ForwardingState: Sendable {
     package let destinations: [LogDestination]
     let logs: FrozenLogs
     let names: FrozenNames
+    /// By server, flat over all backends: the encoded extensions of its PROXY header.
+    let proxyHeaderValues: FrozenTexts
+    /// True when headers to a server pass on the authority in the client's header.
+    let forwardsAuthority: Bool
     /// Wakes the control thread when a session leaves a server, a handshake is abandoned, a forwarding thread is stuck, or awaited work begins.
     package var controlWakeUp: WakeUp { _read { yield controlWakeUps[0].pointee } }
 
@@ -64,7 +70,8 @@ package final class ForwardingState: Sendable {
     /// Creates the state of `threads` threads without sessions. `seed` determines the draws of `balance random`.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, threads: Int, destinations: [LogDestination],
-        frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax, seed: UInt64 = 0
+        frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax,
+        tuning: Tuning = Tuning(), seed: UInt64 = 0
     ) throws(SystemError) {
         precondition((1...Self.threadsMax).contains(threads), "\(threads) threads, at most \(Self.threadsMax)")
         precondition(backends.count <= Int(Session.noBackend), "\(backends.count) backends, at most \(Session.noBackend)")
@@ -74,8 +81,11 @@ package final class ForwardingState: Sendable {
         self.destinations = destinations
         self.pipesPerThread = pipesPerThread
         self.handshakesPerServer = handshakesPerServer
+        self.tuning = tuning
         logs = FrozenLogs(frontendLogs)
         names = FrozenNames(frontends: frontends, backends: backends)
+        proxyHeaderValues = FrozenTexts(backends.flatMap { $0.servers.map(\.proxyHeaderValues) })
+        forwardsAuthority = backends.contains { $0.servers.contains { $0.proxyHeader?.hasAuthority ?? false } }
         frontendCells = SharedCells(count: frontends.count, areApart: true) { _ in FrontendCell() }
         var first = 0
         let firstServers = backends.map { backend in

@@ -34,6 +34,8 @@ struct ForwardingThread: ~Copyable {
     var stamp = LogStamp()
     /// How long servers take to greet, by backend. Filled only with `option hedge-greetings`.
     var greetingTimes: [GreetingTimes]
+    /// By session: the authority in the client's PROXY header. Filled only if a server gets it.
+    var authorities: [Int: [UInt8]] = [:]
     /// Milliseconds of the monotonic clock, read once per wake-up.
     var now: Int64
     /// The wall clock, read at most once per wake-up.
@@ -73,14 +75,14 @@ struct ForwardingThread: ~Copyable {
     init(index: Int, state: ForwardingState, listeners: [ThreadListener]) throws(SystemError) {
         let now = MonotonicClock.now().nanoseconds / 1_000_000
         let poller = try Poller()
-        let log = try LogSender(destinations: state.destinations, process: state.process)
+        let log = try LogSender(destinations: state.destinations, process: state.process, sendBytes: state.tuning.logSendBytes)
         try poller.add(state.mailboxes[index].pointee.wakeUp.raw, events: EPOLLIN.rawValue, token: SessionToken(.wakeUp, index: 0).raw)
         for (number, listener) in listeners.enumerated() {
             try poller.add(listener.file.raw, events: EPOLLIN.rawValue, token: SessionToken(.listener, index: number).raw)
         }
         self.index = index
         self.state = SharedAddresses(state)
-        relay = Relay(pipesMax: state.pipesPerThread)
+        relay = Relay(pipesMax: state.pipesPerThread, heldBytesMax: state.tuning.bufferBytes)
         self.now = now
         self.poller = poller
         self.log = log

@@ -78,6 +78,6 @@ extension ForwardingThread {
     private func completeConnect(_ descriptor: Int32, _ server: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         var address = RawSocketAddress()
         guard address.withMutablePointer({ getpeername(descriptor, $0, $1) }) == 0 else { return false }
-        return state.serverRules[server].pointee.proxyHeader.map { sendHeader($0, session, to: descriptor) } ?? true
+        return sendHeader(session, to: server, over: descriptor)
     }
 }

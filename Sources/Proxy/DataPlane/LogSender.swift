@@ -105,7 +105,11 @@ package struct LogSender: ~Copyable {
     private var stampSecond: Int64 = -1
 
     /// Creates a sender to `destinations`. Targets are indexes into them.
-    package init(destinations: [LogDestination], process: SharedCells<ProcessCell>) throws(SystemError) {
+    ///
+    /// - Parameter sendBytes: the send buffer of each socket; 0 for the default.
+    package init(destinations: [LogDestination], process: SharedCells<ProcessCell>, sendBytes: Int32 = 0) throws(SystemError) {
+        var buffers = SocketBuffers()
+        buffers.send = sendBytes
         var sockets: [OpenFile] = []
         var outputs: [LogOutput] = []
         var byFamily: [sa_family_t: Int32] = [:]
@@ -116,11 +120,14 @@ package struct LogSender: ~Copyable {
                 let raw = RawSocketAddress(address)
                 if byFamily[raw.storage.ss_family] == nil {
                     let file = OpenFile(try Sockets.open(.datagram, for: address))
+                    buffers.set(on: file.raw)
                     sockets.append(file)
                     byFamily[raw.storage.ss_family] = file.raw
                 }
                 transports.append((.datagram(byFamily[raw.storage.ss_family] ?? -1), raw))
-            case .local(let socket): transports.append((.local(socket.raw), RawSocketAddress()))
+            case .local(let socket):
+                buffers.set(on: socket.raw)
+                transports.append((.local(socket.raw), RawSocketAddress()))
             case .descriptor(let raw):
                 let output = LogOutput(raw)
                 outputs.append(output)

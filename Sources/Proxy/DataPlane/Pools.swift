@@ -5,15 +5,20 @@ import Glibc
 
 /// Buffers for bytes that a sink has not taken. An idle session holds none.
 struct BufferPool: ~Copyable {
-    /// The size of a buffer: the most bytes of one read.
-    static let bufferBytes = 65_536
+    /// The smallest size of a buffer.
+    static let bufferBytesMin = 65_536
     /// The most free buffers that are kept. Further ones are deallocated.
     private static let keptMax = 64
 
+    /// The size of a buffer: the most bytes of one read.
+    let bufferBytes: Int
     private let free = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: keptMax)
     private var freeCount = 0
     /// The number of lent buffers.
     private(set) var lentCount = 0
+
+    /// Creates a pool of buffers of `bufferBytes`.
+    init(bufferBytes: Int = bufferBytesMin) { self.bufferBytes = bufferBytes }
 
     deinit {
         for index in 0..<freeCount { free[index].deallocate() }
@@ -23,7 +28,7 @@ struct BufferPool: ~Copyable {
     /// Lends a buffer of `bufferBytes`.
     mutating func lend() -> UnsafeMutableRawPointer {
         lentCount += 1
-        guard freeCount > 0 else { return .allocate(byteCount: Self.bufferBytes, alignment: 64) }
+        guard freeCount > 0 else { return .allocate(byteCount: bufferBytes, alignment: 64) }
         freeCount -= 1
         return free[freeCount]
     }

@@ -100,6 +100,10 @@ extension ForwardingThread {
             session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
             sessions[extrasOf: session].target = KernelAddress(addresses.destination, port: addresses.destinationPort)
         }
+        if let authority = header.authority, state.forwardsAuthority {
+            authorities[index] = authority
+            session.pointee.hasAuthority = true
+        }
         if session.pointee.state != .inspecting { reportLateHeader(session) }
         return finishHeader(index, session)
     }
@@ -160,15 +164,17 @@ extension ForwardingThread {
         send(.warning, frontend)
     }
 
-    /// Sends the client's addresses to the server as a PROXY header. Returns false when the send was incomplete: the connection is then useless.
-    func sendHeader(_ form: ProxyHeaderForm, _ session: UnsafeMutablePointer<Session>, to descriptor: Int32) -> Bool {
+    /// Sends the client's addresses to `server` in a PROXY header, if it expects one. Returns false when the send was incomplete: the connection is then useless.
+    func sendHeader(_ session: UnsafeMutablePointer<Session>, to server: Int, over descriptor: Int32) -> Bool {
+        guard let form = state.serverRules[server].pointee.proxyHeader else { return true }
         var header = ProxyHeader(nil)
         if case .ip(let target, let port)? = clientTarget(session).socketAddress, let client = session.pointee.clientAddress.address, client.isV6 == target.isV6
         {
             let sourcePort = session.pointee.clientAddress.port
             header.addresses = ProxyHeader.Addresses(source: client, sourcePort: sourcePort, destination: target, destinationPort: port)
         }
-        let bytes = form.bytes(header)
+        if session.pointee.hasAuthority { header.authority = authorities[sessions.index(of: session)] }
+        let bytes = form.bytes(header, values: Array(state.proxyHeaderValues[server].pointee.bytes))
         return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 }

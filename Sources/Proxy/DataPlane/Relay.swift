@@ -55,13 +55,13 @@ struct Relay: ~Copyable {
     static let turnBytes = 1 << 20
     /// The number of full reads in a row that turn a direction into a stream.
     static let streamAfter = 4
-    /// The most bytes of a source that `inspect` holds; the kernel keeps the rest. HAProxy's `tune.bufsize`.
-    static let heldBytesMax = 16_384
     /// When this many buffers are lent, inspected bytes stay in the kernel.
     static let inspectionBuffersMax = 1024
 
-    private let scratch = UnsafeMutableRawPointer.allocate(byteCount: BufferPool.bufferBytes, alignment: 4096)
-    private var buffers = BufferPool()
+    /// The most bytes of a source that `inspect` holds; the kernel keeps the rest. HAProxy's `tune.bufsize`.
+    let heldBytesMax: Int
+    private let scratch: UnsafeMutableRawPointer
+    private var buffers: BufferPool
     private var pipes: PipePool
     private let inspectionBuffersMax: Int
     /// Bytes read from sources.
@@ -75,7 +75,13 @@ struct Relay: ~Copyable {
     var lentPipes: Int { pipes.lentCount }
 
     /// Creates a relay with at most `pipesMax` pipes.
-    init(pipesMax: Int = PipePool.pipesMax, inspectionBuffersMax: Int = inspectionBuffersMax) {
+    init(
+        pipesMax: Int = PipePool.pipesMax, inspectionBuffersMax: Int = inspectionBuffersMax, heldBytesMax: Int = Tuning.bufferBytesStandard
+    ) {
+        let bufferBytes = max(BufferPool.bufferBytesMin, heldBytesMax)
+        buffers = BufferPool(bufferBytes: bufferBytes)
+        scratch = .allocate(byteCount: bufferBytes, alignment: 4096)
+        self.heldBytesMax = heldBytesMax
         pipes = PipePool(limit: pipesMax)
         self.inspectionBuffersMax = inspectionBuffersMax
     }
@@ -130,10 +136,10 @@ struct Relay: ~Copyable {
 
     /// Reads once and sends the bytes immediately.
     private mutating func copy(_ direction: inout Direction, from source: inout Side, to sink: inout Side) -> Moved {
-        let count = recv(source.descriptor, scratch, BufferPool.bufferBytes, 0)
+        let count = recv(source.descriptor, scratch, buffers.bufferBytes, 0)
         guard count > 0 else { return ended(&direction, &source, count: count, code: errno) }
         direction.bytes &+= UInt64(count)
-        if count < BufferPool.bufferBytes {
+        if count < buffers.bufferBytes {
             direction.fullReads = 0
             if !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
         } else if !direction.flags.contains(.unspliceable) {
@@ -174,7 +180,7 @@ struct Relay: ~Copyable {
         guard direction.buffer != nil || buffers.lentCount < inspectionBuffersMax else { return peek(&source) }
         let buffer = direction.buffer ?? buffers.lend()
         let (start, held) = (Int(direction.start), Int(direction.end - direction.start))
-        let room = min(Self.heldBytesMax - held, BufferPool.bufferBytes - Int(direction.end))
+        let room = min(heldBytesMax - held, buffers.bufferBytes - Int(direction.end))
         guard room > 0 else { return .bytes(UnsafeRawBufferPointer(start: buffer + start, count: held)) }
         let count = recv(source.descriptor, buffer + Int(direction.end), room, 0)
         let outcome = classifyRead(count, of: room, code: errno, from: &source)
@@ -190,8 +196,8 @@ struct Relay: ~Copyable {
 
     /// Inspects bytes without a buffer: they stay in the kernel.
     private mutating func peek(_ source: inout Side) -> InspectResult {
-        let count = recv(source.descriptor, scratch, Self.heldBytesMax, Int32(MSG_PEEK))
-        guard count > 0 else { return classifyRead(count, of: Self.heldBytesMax, code: errno, from: &source) }
+        let count = recv(source.descriptor, scratch, heldBytesMax, Int32(MSG_PEEK))
+        guard count > 0 else { return classifyRead(count, of: heldBytesMax, code: errno, from: &source) }
         return .bytes(UnsafeRawBufferPointer(start: scratch, count: count))
     }
 
@@ -205,7 +211,7 @@ struct Relay: ~Copyable {
     /// Removes the first `count` of the bytes that `inspect` has found. They never reach the sink. Returns false when the source has failed in the meantime.
     mutating func drop(_ count: Int, of found: Int, _ direction: inout Direction, from source: inout Side) -> Bool {
         guard let buffer = direction.buffer else {
-            let isAll = count == found && count < Self.heldBytesMax
+            let isAll = count == found && count < heldBytesMax
             if isAll, !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
             return recv(source.descriptor, scratch, count, 0) == count
         }
@@ -232,13 +238,13 @@ struct Relay: ~Copyable {
     mutating func readOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerFirst) -> OpeningResult {
         let held = Int(direction.end)
         let place = direction.buffer ?? scratch
-        let count = recv(source.descriptor, place + held, BufferPool.bufferBytes - held, 0)
+        let count = recv(source.descriptor, place + held, buffers.bufferBytes - held, 0)
         guard count > 0 else {
             if count < 0, errno == EINTR { return .waiting }
             source.flags.remove(.readable)
             return count < 0 && errno == EAGAIN ? .waiting : .ended
         }
-        if held + count < BufferPool.bufferBytes, !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
+        if held + count < buffers.bufferBytes, !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
         switch form.firstPacket(in: UnsafeRawBufferPointer(start: place, count: held + count)) {
         case .garbage: return .garbage
         case .incomplete: hold(count, &direction)

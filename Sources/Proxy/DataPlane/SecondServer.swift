@@ -67,7 +67,7 @@ extension ForwardingThread {
                 return secondFailed(index, session, connectCode: error.code)
             }
             guard events & (EPOLLOUT.rawValue | EPOLLHUP.rawValue) != 0 else { return }
-            guard state.serverRules[Int(server)].pointee.proxyHeader.map({ sendHeader($0, session, to: descriptor) }) ?? true else {
+            guard sendHeader(session, to: Int(server), over: descriptor) else {
                 return secondFailed(index, session, connectCode: ECONNRESET)
             }
             recordConnectSuccess(server)

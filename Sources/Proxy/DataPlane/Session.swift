@@ -115,6 +115,8 @@ struct Session: BitwiseCopyable {
     var termination: Termination
     /// The session's line has been written already, at its connect: `option logasap`.
     var isLogged: Bool
+    /// The thread holds an authority from the client's PROXY header, for headers to servers.
+    var hasAuthority: Bool
     /// Times in milliseconds of the thread's clock; -1 for never.
     var acceptedAt: Int64
     var connectStartedAt: Int64

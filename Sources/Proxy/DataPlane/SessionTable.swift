@@ -42,6 +42,9 @@ struct SessionTable: ~Copyable {
         }
     }
 
+    /// The index of a session in this table.
+    func index(of session: UnsafeMutablePointer<Session>) -> Int { session - base }
+
     /// The session at `index`, or `nil` if the slot has been freed or reused since `generation`.
     func session(at index: Int, generation: UInt32) -> UnsafeMutablePointer<Session>? {
         guard index < used else { return nil }

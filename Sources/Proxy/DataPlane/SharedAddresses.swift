@@ -14,6 +14,13 @@ struct Pinned: ~Copyable, Sendable {
 struct SharedAddresses: ~Copyable, Sendable {
     let sessionsMax: Int
     let handshakesPerServer: Int
+    /// The most connections that a listener accepts per turn, and all listeners accept per second (0 for no limit).
+    let acceptsPerTurn: Int
+    let acceptsPerSecond: Int
+    let clientBuffers: SocketBuffers
+    let serverBuffers: SocketBuffers
+    /// True when headers to a server pass on the authority in the client's header.
+    let forwardsAuthority: Bool
     /// One cell.
     let process: ElementAddresses<ProcessCell>
     let controlWakeUp: ElementAddresses<WakeUp>
@@ -41,6 +48,8 @@ struct SharedAddresses: ~Copyable, Sendable {
     let sourcePorts: ElementAddresses<SourcePorts>
     /// By bind, flat over all frontends.
     let bindCells: ElementAddresses<BindCell>
+    /// By server: the encoded extensions of its PROXY header.
+    let proxyHeaderValues: ElementAddresses<FrozenText>
     /// By server and reason.
     private let tallies: ElementAddresses<Tally>
     private let pinned = Pinned()
@@ -49,6 +58,9 @@ struct SharedAddresses: ~Copyable, Sendable {
     init(_ state: ForwardingState) {
         sessionsMax = state.sessionsMax
         handshakesPerServer = state.handshakesPerServer
+        (acceptsPerTurn, acceptsPerSecond) = (state.tuning.acceptsPerTurn, state.tuning.acceptsPerSecond)
+        (clientBuffers, serverBuffers) = (state.tuning.clientBuffers, state.tuning.serverBuffers)
+        forwardsAuthority = state.forwardsAuthority
         process = state.process.addresses
         controlWakeUp = state.controlWakeUps.addresses
         mailboxes = state.mailboxes.addresses
@@ -68,6 +80,7 @@ struct SharedAddresses: ~Copyable, Sendable {
         sources = state.sources.addresses
         sourcePorts = state.sourcePorts.addresses
         bindCells = state.bindCells.addresses
+        proxyHeaderValues = state.proxyHeaderValues.addresses
         tallies = state.tallies.addresses
     }
 

@@ -75,6 +75,8 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let sessions = Gauge()
     /// Threads that have stopped accepting at a limit: one bit per thread. A thread that ends a session wakes them.
     package let pausedThreads = Atomic<UInt64>(0)
+    /// The `ConnectionRate` of the process, counted only with `maxconnrate` or `maxsessrate`.
+    let connectionRate = Atomic<UInt64>(0)
     /// The number of pauses in accepting, at a limit of sessions, descriptors or memory.
     package let pauses = Atomic<UInt64>(0)
     /// Threads that have been stuck for a second since the control thread last read the field: one bit per thread.

@@ -43,8 +43,7 @@ extension ForwardingThread {
 
     /// Handles a successful connect.
     mutating func connectSucceeded(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        if let form = state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session, to: session.pointee.server.descriptor)
-        {
+        guard sendHeader(session, to: Int(session.pointee.serverIndex), over: session.pointee.server.descriptor) else {
             return connectFailed(index, session, code: ECONNRESET)
         }
         markEstablished(session)

@@ -24,6 +24,7 @@ final class ForwardingHarness {
         var proxyHeader = ProxyHeaderRule.none
         /// Servers that are down at the start.
         var down: Set<Int> = []
+        var tuning = Tuning()
         /// Log targets in addition to the receiver.
         var otherDestination: LogDestination.Place?
 
@@ -61,7 +62,7 @@ final class ForwardingHarness {
         routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: !settings.down.contains($0), weight: settings.weights?[$0] ?? 1) }
         let state = try ForwardingState(
             frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, threads: settings.threads,
-            destinations: destinations, frontendLogs: [proxyLog])
+            destinations: destinations, frontendLogs: [proxyLog], tuning: settings.tuning)
         var (listeners, address) = ([[ThreadListener]](), settings.listen)
         for _ in 0..<settings.threads {
             let isPath = if case .unix = address { true } else { false }
