@@ -54,7 +54,7 @@ struct ConfigurationErrorTests {
         #expect(others.map(\.problem) == [.surplusArgument("clf", of: "option tcplog", shape: "")])
     }
 
-    @Test("is 'mode http' where the proxy stays in HTTP; in defaults it is a notice")
+    @Test("is 'mode http' where the proxy stays in HTTP; the lines of Debian's defaults cause no message in other proxies")
     func acceptsHTTPInDefaults() {
         let text = """
             defaults
@@ -75,7 +75,7 @@ struct ConfigurationErrorTests {
 
             """
         let (configuration, diagnostics) = Configuration.read(text)
-        #expect(diagnostics.filter { $0.severity == .notice }.map(\.location.line) == [3, 4, 5, 6, 7])
+        #expect(!diagnostics.contains { $0.severity == .notice || $0.location.line < 10 }, "\(diagnostics)")
         #expect(
             Configuration.alerts(diagnostics) == [
                 "t.cfg:14: unsupported 'mode http' in section 'listen b'; it comes from t.cfg:3, and tsukada forwards TCP only: keep HAProxy for this proxy"

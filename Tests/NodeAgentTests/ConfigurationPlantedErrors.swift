@@ -163,14 +163,6 @@ extension PlantedError {
             #"misplaced keyword 'server' in section 'defaults'"#,
             #"move it to a section 'listen' or 'backend'"#),
         PlantedError(
-            "http-keyword", line: 32,
-            #"HTTP keyword 'option forwardfor' in section 'frontend shop'"#,
-            #"it does not apply to TCP: in 'mode tcp' HAProxy ignores it as well, so remove it there; keep HAProxy for a proxy in 'mode http'"#),
-        PlantedError(
-            "http-log", line: 43,
-            #"HTTP keyword 'option httplog' in section 'listen reports'"#,
-            #"it does not apply to TCP: write 'option tcplog' instead"#),
-        PlantedError(
             "http-mode", line: 43,
             #"unsupported 'mode http' in section 'listen reports'"#,
             #"keep HAProxy for this proxy; a section 'probe' answers a load balancer's check"#),
@@ -201,7 +193,7 @@ extension PlantedError {
         PlantedError(
             "unsupported-section", line: 45,
             #"unsupported 'peers' in section 'peers shop'"#,
-            #"keep HAProxy for what needs it"#),
+            #"keep HAProxy for the proxies whose stick tables it shares, since a table decides which server a session gets"#),
         PlantedError(
             "removed-keyword", line: 20,
             #"outdated 'clitimeout' in section 'defaults'"#,
@@ -245,7 +237,7 @@ extension PlantedError {
         PlantedError(
             "keyword-before-section", line: 1,
             #"'maxconn' before the first section"#,
-            #"start with a section: global, defaults, listen, frontend, backend, resolvers, probe, gossip or database"#),
+            #"start with a section: global, defaults, listen, frontend, backend, resolvers, probe, userlist, gossip or database"#),
         PlantedError(
             "missing-line-feed", line: 48,
             #"missing line feed at the end of the file"#,

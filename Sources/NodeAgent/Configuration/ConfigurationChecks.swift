@@ -15,7 +15,12 @@ struct ConfigurationChecks {
     init(_ draft: ConfigurationDraft) {
         self.draft = draft
         isReadable = !draft.hasAlert
-        proxies = draft.proxies
+        let unixBind = draft.global.draft.unixBind
+        proxies = draft.proxies.map { proxy in
+            var proxy = proxy
+            for index in proxy.frontend.binds.indices { unixBind.apply(to: &proxy.frontend.binds[index]) }
+            return proxy
+        }
         databases = draft.all(DatabaseSection.self)
     }
 
@@ -36,10 +41,13 @@ struct ConfigurationChecks {
             guard proxy.hasFrontend else { continue }
             configuration.frontends.append(combinedFrontend(proxy, identifier: index + 2))
         }
+        checkIgnoredLines()
         resolveReferences()
+        combineUserlists()
         for section in draft.all(ProbeSection.self) { configuration.probes.append(combinedProbe(section)) }
         combineGossip()
         checkListeners()
+        draft.dropReferencesToForeignSections()
         return (configuration, draft.diagnostics)
     }
 
@@ -98,6 +106,16 @@ struct ConfigurationChecks {
         guard let mode = proxy.httpMode, !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
         let advice = "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
         report(.alert, .unsupported("mode http", advice: advice), at: proxy.location, in: proxy.title)
+    }
+
+    /// Warns of HTTP keywords in proxies in `mode tcp`, once for each line. Several proxies may inherit a line.
+    private mutating func checkIgnoredLines() {
+        var reported: Set<ConfigurationLocation> = []
+        for proxy in proxies where !proxy.isHTTP && !proxy.frontend.isDisabled {
+            for line in proxy.ignoredLines where reported.insert(line.location).inserted {
+                report(.warning, line.problem, at: line.location, in: line.section)
+            }
+        }
     }
 
     /// Warns of missing lines without which a proxy does not work, or not for long.
@@ -196,6 +214,14 @@ struct ConfigurationChecks {
                 : "the first is at \(first.bind.location): write another address"
             let problem = ConfigurationProblem.custom("duplicate listener on '\(listener.bind.endpoint)'", advice: advice)
             report(isShared ? .warning : .alert, problem, at: listener.bind.location, in: listener.section)
+        }
+    }
+
+    /// Adds the user lists, whose users and groups must know each other.
+    private mutating func combineUserlists() {
+        for section in draft.all(UserlistSection.self) {
+            for (location, problem) in isReadable ? section.draft.problems : [] { report(.alert, problem, at: location, in: "userlist \(section.draft.name)") }
+            configuration.userlists.append(section.draft.finished)
         }
     }
 

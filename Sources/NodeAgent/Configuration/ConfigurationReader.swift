@@ -7,13 +7,15 @@ struct ConfigurationReader {
     static let fileBytesMax = 16 * 1_024 * 1_024
 
     private let environment: [String: String]
+    private let givenName: String?
     private let sections: ConfigurationSections
 
-    /// Creates a reader of `sections` whose files see `environment` and HAProxy's variables. `localPeer` is the name given with `-L`, or the host's.
-    init(environment: [String: String], localPeer: String = "localhost", sections: ConfigurationSections = .all) {
-        self.sections = sections
+    /// Creates a reader of `sections` whose files see `environment` and HAProxy's variables. `localPeer` is the host's name; `givenName`, the name given with
+    /// `-L`, takes precedence over it and over `localpeer` in the files.
+    init(environment: [String: String], localPeer: String = "localhost", givenName: String? = nil, sections: ConfigurationSections = .all) {
+        (self.sections, self.givenName) = (sections, givenName)
         let branch = ConfigurationCondition.version.prefix(2).map(String.init).joined(separator: ".")
-        self.environment = environment.merging(["HAPROXY_BRANCH": branch, "HAPROXY_LOCALPEER": localPeer]) { $1 }
+        self.environment = environment.merging(["HAPROXY_BRANCH": branch, ConfigurationLexer.localPeerVariable: givenName ?? localPeer]) { $1 }
     }
 
     /// Parses and checks `files` as if they were one file.
@@ -46,7 +48,8 @@ struct ConfigurationReader {
     /// Parses `files`, without the checks that need all sections.
     func draft(of files: [(name: String, bytes: [UInt8])]) -> ConfigurationDraft {
         let names = files.map(\.name).joined(separator: ";")
-        var pass = ConfigurationPass(environment: environment.merging(["HAPROXY_CFGFILES": names]) { $1 }, sections: sections)
+        let environment = environment.merging(["HAPROXY_CFGFILES": names]) { $1 }
+        var pass = ConfigurationPass(environment: environment, givenName: givenName, sections: sections)
         for file in files { pass.read(file: file.name, bytes: file.bytes) }
         return pass.draft
     }
@@ -64,16 +67,17 @@ private struct ConfigurationPass {
     }
 
     private(set) var draft = ConfigurationDraft()
-    private let lexer: ConfigurationLexer
+    private var lexer: ConfigurationLexer
+    private let givenName: String?
     private let sections: ConfigurationSections
     private var blocks = ConfigurationBlocks()
     private var place = Place.nowhere
     /// The name of the open section in messages: "listen mysql".
     private var title: String?
 
-    init(environment: [String: String], sections: ConfigurationSections) {
+    init(environment: [String: String], givenName: String?, sections: ConfigurationSections) {
         lexer = ConfigurationLexer(environment: environment)
-        self.sections = sections
+        (self.sections, self.givenName) = (sections, givenName)
     }
 
     /// Parses one file, which must begin with a section.
@@ -110,9 +114,13 @@ private struct ConfigurationPass {
             let excerpt = SourceExcerpt(bytes, columns: variable.columns, hidesValues: sections.hidesValues(of: first, in: title))
             draft.report(.warning, .unsetVariable(variable.name), at: location, in: title, excerpt: excerpt)
         }
-        var line = ConfigurationLine(words: cut.words, columns: cut.columns, location: location, environment: lexer.environment)
+        var line = ConfigurationLine(
+            words: cut.words, columns: cut.columns, location: location, environment: lexer.environment, givenName: givenName)
         do throws(ConfigurationProblem) {
-            defer { for remark in line.remarks { report(remark.severity, remark.problem, on: line, bytes) } }
+            defer {
+                lexer.environment = line.environment
+                for remark in line.remarks { report(remark.severity, remark.problem, on: line, bytes) }
+            }
             try read(&line, first)
         } catch {
             report(.alert, error, on: line, bytes)
@@ -193,9 +201,10 @@ private struct ConfigurationPass {
         let word = line.peek ?? ""
         if line.prefix == .nothing {
             if let kind = sections.section(named: word) { return try open(kind, &line) }
-            if let problem = ConfigurationSections.problem(withForeign: word) {
+            if let section = ConfigurationSections.foreignSection(named: word) {
                 try beginSection(line.words.prefix(2).joined(separator: " "))
-                throw problem
+                draft.addForeignSection(section)
+                throw section.problem
             }
         }
         switch place {

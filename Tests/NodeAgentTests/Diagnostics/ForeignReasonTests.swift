@@ -14,11 +14,13 @@ struct ForeignReasonTests {
         "It only affects HTTP, TLS or Lua, which tsukada refuses wherever a proxy would use them.":
             """
         acme.scheduler;h1-accept-payload-with-any-method;h1-case-adjust;h1-case-adjust-file;h1-do-not-close-on-insecure-transfer-encoding
-        h2-workaround-bogus-websocket-clients;http-err-codes;http-fail-codes;httpclient.resolvers.disabled;httpclient.resolvers.id
-        httpclient.resolvers.prefer;httpclient.retries;httpclient.ssl.ca-file;httpclient.ssl.verify;httpclient.timeout.connect
-        limited-quic;maxcompcpuusage;maxcomprate;maxzlibmem;no-quic;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay
-        ocsp-update.mindelay;ocsp-update.mode;max-reuse;pool-conn-name;pool-low-conn;pool-max-conn;pool-purge-delay;ws;quic-cc-algo
-        quic-force-retry;quic-socket;no-check-ssl;no-ssl;no-verifyhost;proto;idle-ping;no-check-reuse-pool
+        h2-workaround-bogus-websocket-clients;http-err-codes;http-fail-codes;httpclient.*;jwt.*;limited-quic;lua-prepend-path;maxcompcpuusage;maxcomprate
+        maxzlibmem;no-quic;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay;ocsp-update.mindelay;ocsp-update.mode;max-reuse
+        pool-conn-name;pool-low-conn;pool-max-conn;pool-purge-delay;ws;quic-cc-algo;quic-force-retry;quic-socket;no-check-ssl;no-ssl;no-verifyhost
+        proto;idle-ping;no-check-reuse-pool
+        issuers-chain-path;key-base;maxsslconn;maxsslrate;noktls;ssl-default-*;ssl-dh-param-file;ssl-engine;ssl-load-extra-del-ext
+        ssl-load-extra-files;ssl-mode-async;ssl-passphrase-cmd;ssl-propquery;ssl-provider;ssl-provider-path;ssl-security-level;ssl-server-verify
+        ssl-skip-self-issued-ca
         """,
         "It configures a device detection library whose results only HTTP rules read.":
             """
@@ -29,62 +31,56 @@ struct ForeignReasonTests {
         """,
         "It changes how the process uses processors and memory, or how it waits for events.":
             """
-        busy-polling;cpu-map;cpu-policy;cpu-set;max-threads-per-group;no-memory-trimming;noepoll;noevports;nokqueue;nopoll;noreuseport
-        nosplice;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;tune.*;nice;process;thread;shards;log-bufsize;shard
-        option use-small-buffers;cc;maxpipes
+        busy-polling;cpu-affinity;cpu-map;cpu-policy;cpu-set;max-threads-per-group;no-memory-trimming;noepoll;noevports;nokqueue;nopoll;noreuseport
+        nosplice;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;tune.*;nice;log-bufsize;shard;option use-small-buffers;cc;maxpipes
         """,
         "It limits descriptors. A service's own limit has the same effect, and tsukada warns if the limit is too low for 'maxconn'.":
-            "ulimit-n;fd-hard-limit;maxsock;prealloc-fd;strict-limits",
+            "maxsock;prealloc-fd;strict-limits",
         "It concerns the life of processes: the supervisor, core files, child processes, and the reading of the file.":
             """
-        mworker-max-reloads;mworker-prealloc;set-dumpable;insecure-fork-wanted;insecure-setuid-wanted;setcap;debug;quiet;zero-warning
-        expose-deprecated-directives;expose-experimental-directives;force-cfg-parser-pause;warn-blocked-traffic-after
+        mworker-max-reloads;mworker-prealloc;set-dumpable;insecure-setuid-wanted;debug;expose-deprecated-directives;expose-experimental-directives
+        force-cfg-parser-pause;stress-level;warn-blocked-traffic-after
         """,
-        "It only affects statistics, profiles or the commands that read them.":
+        "It only affects statistics, profiles, traces or the commands that read them.":
             """
         stats-file;shm-stats-file;shm-stats-file-max-objects;profiling.memory;profiling.tasks;stats bind-process
-        stats calculate-max-counters;anonkey;option contstats;option socket-stats;guid;guid-prefix;id;label
+        stats calculate-max-counters;anonkey;guid;guid-prefix;id;label;filter trace
         """,
         "It only affects log lines and mails.":
-            """
-        log-send-hostname;log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps;email-alert
-        option dontlog-normal;option log-separate-errors;option logasap;log-proto
-        """,
-        "The advice has the same effect: the variable's value itself, an absolute path, an option of the command line.":
-            "setenv;presetenv;unsetenv;resetenv;default-path;localpeer",
+            "log-send-hostname;log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps;email-alert;log-proto",
         "Only expressions read the variable, and each keyword with an expression is refused or has its own error.": "set-var;set-var-fmt",
         "HAProxy keeps the listeners open for this time after a soft stop. 'drain' of a probe does the same.": "grace",
-        "A limit of the whole section limits each of its addresses as well.": "bind maxconn;stats socket maxconn",
         "A path admits only accounts of this host, so fewer clients than a network address.":
-            "stats socket accept-proxy;stats socket interface;stats socket v4v6;stats socket v6only",
-        "It is an option of a runtime socket without an effect on who may connect, or an option that has an effect only there.":
-            "stats socket backlog;stats socket name;severity-output;bind expose-fd;bind level",
-        "It changes when a connection is set up or closed at TCP level, not between which hosts.":
-            """
-        defer-accept;mss;tcp-ss;tfo;no-tfo;tos;nbconn;option nolinger;option abortonclose;option independent-streams
-        option tcp-smart-accept;option tcp-smart-connect;timeout client-hs
-        """,
+            "stats socket accept-proxy;stats socket v4v6;stats socket v6only",
+        "It changes when a connection is set up or closed at TCP level, not between which hosts.": "defer-accept;tcp-ss;nbconn",
         "The header lacks only details of TLS, which the clear text connection does not have either.": "send-proxy-v2-ssl;send-proxy-v2-ssl-cn",
-        "It cancels an option that is refused, or that the advice cancels.": "no-agent-check;no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn",
-        "tsukada always limits exactly.": "strict-maxconn",
+        "It cancels an option that is refused, or that the advice cancels.": "no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn",
+        "HAProxy refuses the line as well.":
+            """
+        redir;use-fcgi-app;defaults capture cookie;defaults capture request;defaults capture response;defaults declare;defaults monitor fail
+        defaults monitor;defaults redirect;defaults stats admin;defaults stats http-request;defaults http-request;defaults http-response
+        defaults http-after-response;defaults filter;defaults filter cache;defaults filter compression;defaults filter fcgi-app;defaults filter trace
+        defaults dispatch;defaults force-persist;defaults ignore-persist
+        """,
         "A 'server' line with the same address takes the same sessions.": "dispatch",
-        "It only decides how often a failed connect is retried.": "retry-on",
-        "It only spreads checks over time.": "spread-checks;max-spread-checks",
         "It only affects how long names and unused objects are kept.": "hold stale;resolve_pool_purge_delay",
         "It selects which library resolves names; the hosts file and the nameservers are the same.": "nogetaddrinfo",
         "It protects the exchange of stick tables and QUIC, which are refused.": "cluster-secret",
     ]
 
-    private static let justified = Set(justifications.flatMap { ForeignKeywords(.removeLine, $0.value).names })
+    private static let justified = justifications.map { ForeignKeywords(.removeLine, $0.value) }
 
     /// Every group of refused keywords, with its place.
     private static let groups = Configuration.places.flatMap { place in place.foreignKeywords.map { (place: place.name, group: $0) } }
 
-    @Test("is given only for keywords with a justification")
+    @Test("is given only for keywords with a justification, and no other keyword is accepted without an effect")
     func everyHarmlessKeywordIsJustified() {
         for (place, group) in Self.groups {
-            guard case .harmless = group.reason else { continue }
-            let missing = group.names.filter { !Self.justified.contains($0) && !Self.justified.contains("\(place) \($0)") }.sorted()
+            switch group.reason {
+            case .harmless, .ignored: break
+            default: continue
+            }
+            let missing = group.names.filter { name in !Self.justified.contains { $0.contains(name) || $0.contains("\(place) \(name)") } }.sorted()
             #expect(missing.isEmpty, "\(place): justify why these may be left out, or keep HAProxy for them: \(missing)")
         }
     }
@@ -99,9 +95,7 @@ struct ForeignReasonTests {
                     #expect(problem.advice.hasPrefix("keep HAProxy for this proxy, since "), "\(name) of \(place): \(problem.advice)")
                     #expect(!ConfigurationForeignAdviceTests.mayLeaveOut(problem.advice), "\(name) of \(place): \(problem.advice)")
                 case .encryption: #expect(problem.keepsHAProxy, "\(name) of \(place): \(problem.advice)")
-                case .http:
-                    let isLog = name.hasPrefix("option http") && name.hasSuffix("log")
-                    #expect(problem.keepsHAProxy || isLog, "\(name) of \(place): \(problem.advice)")
+                case .http: #expect(problem.advice.contains("HAProxy ignores it in 'mode tcp' as well"), "\(name) of \(place): \(problem.advice)")
                 default: break
                 }
             }

@@ -70,13 +70,21 @@ enum KeywordDocument {
 
     /// A file with the keyword, and the keyword's line.
     private static func example(of keyword: KeywordManual.Keyword) -> (text: String, line: Int) {
-        switch keyword.place {
-        case "section": ("\(keyword.name)\(keyword.name == "global" ? "" : " x")\n", 1)
-        case "bind": ("listen a\n bind :1 \(keyword.name)\n", 2)
-        case "server": ("listen a\n server s 1.2.3.4:1 \(keyword.name)\n", 2)
-        case "global": ("global\n \(keyword.name)\n", 2)
-        default: ("\(keyword.place) a\n \(keyword.name)\n", 2)
+        let name = foreignName(of: keyword)
+        return switch keyword.place {
+        case "section": ("\(name)\(name == "global" ? "" : " x")\n", 1)
+        case "bind": ("listen a\n bind :1 \(name)\n", 2)
+        case "server": ("listen a\n server s 1.2.3.4:1 \(name)\n", 2)
+        case "global": ("global\n \(name)\n", 2)
+        default: ("\(keyword.place) a\n \(name)\n", 2)
         }
+    }
+
+    /// The name of a keyword in the lists of `ForeignKeywords`. They have "compression algo" and others, where the manual has "compression".
+    private static func foreignName(of keyword: KeywordManual.Keyword) -> String {
+        let groups = Configuration.place(keyword.place)?.foreignKeywords ?? []
+        if groups.contains(where: { $0.contains(keyword.name) }) { return keyword.name }
+        return groups.flatMap(\.names).filter { $0.hasPrefix(keyword.name + " ") }.min() ?? keyword.name
     }
 
     /// The lines of the document.

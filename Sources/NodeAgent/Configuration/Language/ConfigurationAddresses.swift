@@ -102,18 +102,18 @@ struct AddressReader {
         return endpoint
     }
 
-    /// Parses a nameserver: a numeric address and a port.
-    func readNameserver(_ word: String) throws(ConfigurationProblem) -> SocketAddress {
+    /// Parses a nameserver: a numeric address and a port, and the transport of the first question to it.
+    func readNameserver(_ word: String) throws(ConfigurationProblem) -> (address: SocketAddress, transport: QuestionTransport) {
         let word = try expand(word)
-        let expected = "an address with a port, such as 10.0.0.2:53"
-        if word.hasPrefix("tcp@") {
-            throw .unsupported("tcp@", advice: "write the address alone: truncated UDP answers are requested again over TCP")
-        }
-        let (family, host, port) = split(word.hasPrefix("udp@") ? String(word.dropFirst(4)) : word)
+        let prefixes: [(text: String, transport: QuestionTransport, family: Family)] = [
+            ("tcp@", .tcp, .any), ("tcp4@", .tcp, .v4), ("tcp6@", .tcp, .v6), ("udp@", .udp, .any), ("udp4@", .udp, .v4), ("udp6@", .udp, .v6),
+        ]
+        let (prefix, transport, required) = prefixes.first { word.hasPrefix($0.text) } ?? ("", .udp, .any)
+        let (family, host, port) = split(String(word.dropFirst(prefix.count)))
         guard let port, case .ip(let address, let number)? = try endpoint(host, family, port: portNumber(port, of: word), of: word),
-            !address.isUnspecified
-        else { throw .badValue(word, of: keyword, expected: expected) }
-        return .ip(address, port: number)
+            !address.isUnspecified, required == .any || (required == .v6) == address.isV6
+        else { throw .badValue(word, of: keyword, expected: "an address with a port, such as 10.0.0.2:53 or tcp@10.0.0.2:53") }
+        return (.ip(address, port: number), transport)
     }
 
     /// Parses the address of a cluster node: an address or a name, and a port.

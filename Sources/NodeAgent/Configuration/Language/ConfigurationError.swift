@@ -69,6 +69,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     // HAProxy's features that tsukada does not have.
     case unsupported(String, advice: String)
     case http(String, advice: String)
+    /// Keywords without an effect, which one notice of each file lists.
+    case ignored([String])
     case encryption(String)
     case removed(String, replacement: String)
     /// All keywords for which a section cannot run; `extent` is the part of the configuration to keep HAProxy for.
@@ -109,6 +111,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unsetVariable(let name): "unset environment variable '\(name)'"
         case .unsupported(let keyword, _): "unsupported '\(keyword)'"
         case .http(let keyword, _): "HTTP keyword '\(keyword)'"
+        case .ignored(let keywords): Self.ignoredText(keywords)
         case .encryption(let keyword): "TLS keyword '\(keyword)'"
         case .removed(let keyword, _): "outdated '\(keyword)'"
         case .refusedSection(let section, let keywords, _): "section '\(section)' cannot run here: \(Self.list(keywords))"
@@ -150,6 +153,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unsetVariable(let name): "it expands to nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): advice
         case .http(_, let advice): "it does not apply to TCP: \(advice)"
+        case .ignored: "tsukada sizes and tunes itself: the lines may stay"
         case .encryption: "tsukada does not support TLS: keep HAProxy for the proxies that need it"
         case .refusedSection(_, _, let extent): "keep HAProxy for \(extent)"
         case .removed(_, let replacement): "HAProxy has removed it: \(replacement)"
@@ -167,11 +171,26 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
 extension ConfigurationProblem {
     /// The number of keywords that a message about a section names.
     static let keywordsShownMax = 12
+    /// The most keywords that one notice lists, and the most that it counts.
+    static let ignoredMax = 32
+    private static let ignoredCountMax = 256
 
     private static func list(_ keywords: [RefusedKeyword]) -> String {
         let file = keywords.first?.locations.first?.file ?? ""
         let more = keywords.count > keywordsShownMax ? " and \(keywords.count - keywordsShownMax) more keywords" : ""
         return keywords.prefix(keywordsShownMax).map { $0.text(in: file) }.joined(separator: ", ") + more
+    }
+
+    private static func ignoredText(_ keywords: [String]) -> String {
+        let shown = keywords.prefix(ignoredMax).map { "'\($0)'" }.joined(separator: ", ")
+        let others = keywords.count - ignoredMax
+        return shown + (others > 0 ? " and \(others) others have no effect" : keywords.count == 1 ? " has no effect" : " have no effect")
+    }
+
+    /// This problem together with a later one, if one message reports both.
+    func merged(with later: ConfigurationProblem) -> ConfigurationProblem? {
+        guard case .ignored(let names) = self, case .ignored(let added) = later else { return nil }
+        return .ignored(Array((names + added.filter { !names.contains($0) }).prefix(Self.ignoredCountMax)))
     }
 
     /// The keyword of HAProxy that tsukada refuses; `nil` for other problems, and for keywords that HAProxy refuses as well.
@@ -195,6 +214,7 @@ extension ConfigurationProblem {
             .unknownName(let text, _, _, _), .shortTime(let text, _), .notInvertible(_, let text):
             [text]
         case .refusedSection(_, let keywords, _): keywords.prefix(1).map(\.name)
+        case .ignored(let keywords): Array(keywords.prefix(1))
         case .custom(let text, _): Self.quotations(in: text)
         default: []
         }

@@ -31,8 +31,11 @@ struct ConfigurationLexer: Sendable {
     static let wordsMax = 64
     static let wordBytesMax = 2_048
     static let lineBytesMax = 65_536
+    /// The variable with this node's name.
+    static let localPeerVariable = "HAPROXY_LOCALPEER"
 
-    let environment: [String: String]
+    /// The variables.
+    var environment: [String: String]
 
     /// Splits `line`, a line without its line feed.
     func read(_ line: ArraySlice<UInt8>) throws(ReadError) -> Line {

@@ -16,7 +16,10 @@ struct ConfigurationLine {
     /// The bytes of each word, as offsets in the line of the file; empty if they are unknown.
     let columns: [Range<Int>]
     let location: ConfigurationLocation
-    let environment: [String: String]
+    /// The variables, which lines of `global` may change for the lines that follow.
+    var environment: [String: String]
+    /// The name given with `-L`; `nil` without one.
+    let givenName: String?
     var prefix = Prefix.nothing
     /// The keyword for messages: the line's, or that of the option being parsed.
     var keyword = ""
@@ -27,11 +30,8 @@ struct ConfigurationLine {
     /// Remarks that are not errors.
     var remarks: [(severity: DiagnosticSeverity, problem: ConfigurationProblem)] = []
 
-    init(words: [String], columns: [Range<Int>] = [], location: ConfigurationLocation, environment: [String: String]) {
-        self.words = words
-        self.columns = columns
-        self.location = location
-        self.environment = environment
+    init(words: [String], columns: [Range<Int>] = [], location: ConfigurationLocation, environment: [String: String], givenName: String? = nil) {
+        (self.words, self.columns, self.location, self.environment, self.givenName) = (words, columns, location, environment, givenName)
     }
 
     /// The next word, without taking it.
@@ -68,7 +68,7 @@ struct ConfigurationLine {
     /// Takes a whole number in `range`.
     mutating func takeNumber(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
         let word = try takeRequired()
-        guard let number = ConfigurationValue.number(word), range.contains(number) else {
+        guard let number = ConfigurationValue.number(word, digitsMax: 10), range.contains(number) else {
             throw .badValue(word, of: keyword, expected: "a number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
@@ -115,6 +115,15 @@ struct ConfigurationLine {
         for (name, value) in choices where name == word { return value }
         let names = choices.map(\.key)
         throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))
+    }
+
+    /// Takes a list of `allowed` words, separated by commas.
+    mutating func takeList(_ allowed: [String]) throws(ConfigurationProblem) -> [String] {
+        let words = try takeRequired().split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        for word in words where !allowed.contains(word) {
+            throw .unknownWord(word, of: keyword, allowed: allowed, suggestion: Spelling.nearest(to: word, among: allowed))
+        }
+        return words
     }
 
     /// Takes the name of a section, a server or a listener.

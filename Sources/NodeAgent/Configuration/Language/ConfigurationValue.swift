@@ -8,9 +8,9 @@ enum ConfigurationValue {
     /// HAProxy's longest time, 2^31 - 1 ms: almost 25 days.
     static let timeMax = Duration.milliseconds(Int64(Int32.max))
 
-    /// Parses one to nine decimal digits.
-    static func number(_ word: String) -> Int? {
-        guard (1...9).contains(word.utf8.count), word.utf8.allSatisfy(isDigit) else { return nil }
+    /// Parses one to `digitsMax` decimal digits.
+    static func number(_ word: String, digitsMax: Int = 9) -> Int? {
+        guard (1...digitsMax).contains(word.utf8.count), word.utf8.allSatisfy(isDigit) else { return nil }
         return Int(word)
     }
 

@@ -19,15 +19,28 @@ extension KeywordPlace {
     static var foreignKeywords: [ForeignKeywords] { [] }
     static var extent: String { "this proxy" }
 
+    /// Why the place does not accept HAProxy's keyword `name`; `nil` if HAProxy does not have it either.
+    static func reason(ofForeign name: String) -> ForeignKeywords.Reason? { foreignKeywords.first { $0.contains(name) }?.reason }
+
     /// The problem of HAProxy's keyword `name`; `nil` if HAProxy does not have it either.
-    static func problem(withForeign name: String) -> ConfigurationProblem? {
-        for group in foreignKeywords where group.contains(name) { return group.reason.problem(with: name, extent: extent) }
-        return nil
+    static func problem(withForeign name: String) -> ConfigurationProblem? { reason(ofForeign: name)?.problem(with: name, extent: extent) }
+
+    /// The words that may follow `family`, such as "client" after "timeout", in keywords of this place or of HAProxy's.
+    static func secondWords(of family: String) -> [String] {
+        let foreign = foreignKeywords.flatMap(\.names).filter { $0.hasPrefix(family + " ") }.map { String($0.dropFirst(family.count + 1)) }
+        return keywords.secondWords(of: family) + foreign.sorted()
+    }
+
+    /// The option that `word` names: "check", or "set-proxy-v2-tlv-fmt(0x20)" if the arguments begin in parentheses.
+    static func option(named word: String) -> Keyword<Draft>? {
+        guard let parenthesis = word.firstIndex(of: "(") else { return keywords[word].flatMap { $0.arguments.hasPrefix("(") ? nil : $0 } }
+        return keywords[String(word[..<parenthesis])].flatMap { $0.arguments.hasPrefix("(") ? $0 : nil }
     }
 
     /// The problem of a word of the line `line` that is not one of its options.
     static func problem(withOption word: String, of line: String) -> ConfigurationProblem {
-        problem(withForeign: word)
+        if let option = keywords[word] { return .missingArgument(of: word, shape: option.arguments) }
+        return problem(withForeign: word)
             ?? .unknownWord(word, of: line, allowed: keywords.names, suggestion: Spelling.nearest(to: word, among: keywords.names))
     }
 }
@@ -37,8 +50,8 @@ extension ConfigurationLine {
     mutating func readOptions<Place: KeywordPlace>(of place: Place.Type, into draft: inout Place.Draft) throws(ConfigurationProblem) {
         let (line, lineShape) = (keyword, shape)
         while let word = take() {
-            guard let option = place.keywords[word] else { throw place.problem(withOption: word, of: line) }
-            (keyword, shape) = (word, option.arguments)
+            guard let option = place.option(named: word) else { throw place.problem(withOption: word, of: line) }
+            (keyword, shape) = (option.name, option.arguments)
             try option.apply(&draft, &self)
         }
         (keyword, shape) = (line, lineShape)

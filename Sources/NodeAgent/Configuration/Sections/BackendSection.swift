@@ -4,7 +4,7 @@ import Proxy
 struct BackendSection: ProxySection {
     static let kind = ProxyKind.backend
     static let keywords = ProxyKeywords.table(of: kind)
-    static let foreignKeywords = ProxyForeignKeywords.ofNamed
+    static let foreignKeywords = ProxyForeignKeywords.ofBackend
 
     var draft: ProxyDraft
     var uses: [String: ConfigurationLocation] = [:]

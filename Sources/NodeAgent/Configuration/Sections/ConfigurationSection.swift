@@ -19,8 +19,8 @@ protocol ConfigurationSection: KeywordPlace {
     /// Parses the section's first line, after its name. Even if it throws, the section is open afterwards, so that its lines are checked as well.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem)
 
-    /// Handles a line whose keyword the section does not accept: adds a remark if the line is harmless, otherwise throws the problem.
-    mutating func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem)
+    /// Handles a line with HAProxy's keyword `name`, which the section does not accept because of `reason`. Throws unless HAProxy's effect is that of no line.
+    mutating func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem)
 
     /// The problem of a keyword that other sections accept.
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem
@@ -42,9 +42,12 @@ extension ConfigurationSection {
 
     static func title(argument: String?) -> String { argument.map { "\(name) \($0)" } ?? name }
 
-    mutating func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard case .noEffect = problem else { throw problem }
-        line.warn(problem)
+    mutating func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        switch reason {
+        case .ignored: line.notice(.ignored([name]))
+        case .silent: return
+        default: throw reason.problem(with: name, extent: Self.extent)
+        }
     }
 
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem {
@@ -56,7 +59,12 @@ extension ConfigurationSection {
     /// Parses a line of the section. A leading `no` or `default` has been taken already. Advice on an unknown keyword comes from `sections`.
     mutating func read(_ line: inout ConfigurationLine, among sections: ConfigurationSections) throws(ConfigurationProblem) {
         let (one, two) = line.firstWords
-        guard let keyword = Self.keywords[two] ?? Self.keywords[one] else { return try refuse(Self.problem(withKeyword: one, two, among: sections), of: &line) }
+        guard let keyword = Self.keywords[two] ?? Self.keywords[one] else {
+            for name in [two, one] { if let reason = Self.reason(ofForeign: name) { return try skip(name, because: reason, &line) } }
+            let problem = Self.problem(withKeyword: one, two, among: sections)
+            guard case .noEffect = problem else { throw problem }
+            return line.warn(problem)
+        }
         line.keyword = keyword.name
         line.shape = keyword.arguments
         line.next += keyword.name.contains(" ") ? 2 : 1
@@ -75,14 +83,13 @@ extension ConfigurationSection {
 
     /// The problem of a line that begins with the word `one`, or the words `two`, and is not one of the section's.
     private static func problem(withKeyword one: String, _ two: String, among sections: ConfigurationSections) -> ConfigurationProblem {
-        if let problem = problem(withForeign: two) ?? problem(withForeign: one) { return problem }
         for keyword in [two, one] {
             let places = ConfigurationSections.places(of: keyword, among: sections.types)
             if !places.names.isEmpty { return problem(withMisplaced: keyword, of: places) }
             let lines = ConfigurationSections.places(of: keyword, among: ConfigurationSections.linesWithOptions)
             if !lines.names.isEmpty, keyword == two { return .misplaced(keyword, places: lines.text("line")) }
         }
-        let words = keywords.secondWords(of: one)
+        let words = secondWords(of: one)
         if !words.isEmpty {
             guard two != one else { return .missingArgument(of: one, shape: words.joined(separator: "|")) }
             let word = String(two.dropFirst(one.count + 1))

@@ -3,7 +3,7 @@ struct ConfigurationSections: Sendable {
     /// The sections that tsukada supports.
     static let all = ConfigurationSections([
         GlobalSection.self, DefaultsSection.self, ListenSection.self, FrontendSection.self, BackendSection.self, ResolversSection.self, ProbeSection.self,
-        GossipSection.self, DatabaseSection.self,
+        UserlistSection.self, GossipSection.self, DatabaseSection.self,
     ])
 
     /// The sections, in the order of messages.
@@ -29,18 +29,6 @@ struct ConfigurationSections: Sendable {
 
     /// The lines whose options are keywords.
     static let linesWithOptions: [any KeywordPlace.Type] = [BindOptions.self, ServerOptions.self, StatsSocketOptions.self]
-
-    /// HAProxy's sections that tsukada does not support: an error at the beginning, and the lines are skipped.
-    static let foreign = [
-        ForeignKeywords(
-            .harmless(advice: "keep HAProxy for what needs it"),
-            "acme;cache;crt-store;fcgi-app;healthcheck;http-errors;log-forward;log-profile;mailers;peers;program;ring;traces;userlist")
-    ]
-
-    /// The problem of a line that begins HAProxy's section `name`; `nil` if HAProxy has no such section.
-    static func problem(withForeign name: String) -> ConfigurationProblem? {
-        foreign.first { $0.contains(name) }?.reason.problem(with: name, extent: "this file")
-    }
 
     /// The places that accept `keyword`.
     static func places(of keyword: String, among places: [any KeywordPlace.Type]) -> KeywordPlaces {

@@ -21,22 +21,12 @@ struct DefaultsSection: ProxySection {
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "[<name>] [from <defaults>]"
         if let word = line.peek, word != "from" {
-            let name = try line.takeName()
+            // As in HAProxy, only sections that other sections name need a valid name.
+            let name = try line.takeText("a name")
             draft = draft.inherited(by: Self.kind, name: name, location: draft.location)
         }
-        try inherit(&line, from: configuration)
+        try inherit(&line, from: &configuration)
         try line.end()
-    }
-
-    /// HTTP keywords are harmless here, because each proxy that would use them is refused.
-    mutating func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        switch problem {
-        case .http(let keyword, _):
-            line.notice(problem)
-            if keyword == "option httplog" { draft.frontend.log.sessions = .tcp }
-        case .noEffect: line.notice(problem)
-        default: throw problem
-        }
     }
 
     func finish(in configuration: inout ConfigurationDraft) {

@@ -4,7 +4,7 @@ import Proxy
 struct FrontendSection: ProxySection {
     static let kind = ProxyKind.frontend
     static let keywords = ProxyKeywords.table(of: kind)
-    static let foreignKeywords = ProxyForeignKeywords.ofNamed
+    static let foreignKeywords = ProxyForeignKeywords.ofFrontend
 
     var draft: ProxyDraft
     var uses: [String: ConfigurationLocation] = [:]

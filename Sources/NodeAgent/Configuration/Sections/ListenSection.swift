@@ -4,7 +4,7 @@ import Proxy
 struct ListenSection: ProxySection {
     static let kind = ProxyKind.listen
     static let keywords = ProxyKeywords.table(of: kind)
-    static let foreignKeywords = ProxyForeignKeywords.ofNamed
+    static let foreignKeywords = ProxyForeignKeywords.ofListen
 
     var draft: ProxyDraft
     var uses: [String: ConfigurationLocation] = [:]

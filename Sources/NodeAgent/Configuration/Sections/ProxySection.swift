@@ -25,6 +25,20 @@ extension ProxySection {
         return .noEffect(keyword, advice: "HAProxy ignores it here as well: remove it, or move it to \(proxies.text("section"))")
     }
 
+    /// Records an HTTP keyword, which has no effect if the proxy is in `mode tcp`. As in HAProxy, `option httplog` then counts as `option tcplog`.
+    mutating func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let reason = Self.kind == .defaults && !draft.name.isEmpty && ProxyForeignKeywords.isForNamedDefaults(name) ? .http : reason
+        switch reason {
+        case .http, .silent:
+            guard line.prefix == .nothing || ProxyForeignKeywords.isInvertible(name) else { throw .notInvertible(name, prefix: line.words[0]) }
+            if ProxyForeignKeywords.tcpLogs.contains(name) { draft.frontend.log.sessions = .tcp }
+            guard reason == .http, line.prefix == .nothing, draft.ignoredLines.count < ProxyDraft.ignoredLinesMax else { return }
+            draft.ignoredLines.append(IgnoredLine(keyword: name, location: line.location, section: draft.title))
+        case .ignored: line.notice(.ignored([name]))
+        default: throw reason.problem(with: name, extent: Self.extent)
+        }
+    }
+
     /// Parses `<name> [from <defaults>]`.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name> [from <defaults>]"
@@ -33,7 +47,11 @@ extension ProxySection {
         draft = base.inherited(by: Self.kind, name: "", location: location)
         let name = try line.takeName()
         draft = base.inherited(by: Self.kind, name: name, location: location)
-        try inherit(&line, from: configuration)
+        if line.peek == "from" {
+            try inherit(&line, from: &configuration)
+        } else if let defaults = configuration.defaults, let problem = configuration.use(defaults, isNamed: false) {
+            line.warn(problem)
+        }
         if let word = line.peek, word.utf8.contains(UInt8(ascii: ":")), draft.hasFrontend {
             throw .removed("\(line.keyword) \(name) \(word)", replacement: "write a line 'bind \(word)'")
         }
@@ -43,7 +61,7 @@ extension ProxySection {
     }
 
     /// Parses `from <defaults>` if it follows, and inherits the section.
-    mutating func inherit(_ line: inout ConfigurationLine, from configuration: ConfigurationDraft) throws(ConfigurationProblem) {
+    mutating func inherit(_ line: inout ConfigurationLine, from configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         guard line.peek == "from" else { return }
         line.next += 1
         let name = try line.takeName()
@@ -54,6 +72,7 @@ extension ProxySection {
             throw .unknownName(name, kind: "'defaults' section", of: "from", suggestion: Spelling.nearest(to: name, among: names))
         }
         draft = found.inherited(by: Self.kind, name: draft.name, location: draft.location)
+        if let problem = configuration.use(found, isNamed: true) { line.warn(problem) }
     }
 }
 

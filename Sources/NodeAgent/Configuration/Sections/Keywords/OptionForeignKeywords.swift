@@ -46,13 +46,14 @@ extension ServerOptions {
         ForeignKeywords(
             .checksServers,
             "check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck"),
-        ForeignKeywords(.choosesServers, "hash-key;non-stick;resolve-net;resolve-opts;stick"),
-        ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;tcp-md5sig;usesrc"),
-        ForeignKeywords(.http(advice: ForeignKeywords.Reason.ignoredInTCP), "redir"),
+        ForeignKeywords(.choosesServers, "hash-key;non-stick;stick"),
+        ForeignKeywords(.reachesServers, "interface;namespace;socks4;tcp-md5sig;usesrc"),
+        ForeignKeywords(
+            .harmless(advice: "HAProxy refuses it in 'mode tcp' as well: keep HAProxy for the proxies that need it"), "redir"),
         ForeignKeywords(
             .removeOption,
             """
-            cc;idle-ping;log-bufsize;log-proto;max-reuse;no-check-ssl;no-ssl;no-verifyhost;pool-conn-name;pool-low-conn
+            cc;idle-ping;log-bufsize;log-proto;max-reuse;no-check-reuse-pool;no-check-ssl;no-ssl;no-verifyhost;pool-conn-name;pool-low-conn
             pool-max-conn;pool-purge-delay;proto;shard;ws
             """),
     ]

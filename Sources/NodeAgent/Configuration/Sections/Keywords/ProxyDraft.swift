@@ -8,6 +8,8 @@ struct ProxyDraft: Sendable {
     static let bindsMax = 1_024
     static let serversMax = 4_096
     static let logTargetsMax = 64
+    /// Further lines without an effect are not reported.
+    static let ignoredLinesMax = 256
 
     var kind: ProxyKind
     var location: ConfigurationLocation
@@ -22,8 +24,12 @@ struct ProxyDraft: Sendable {
     var resolverReferences: [NameReference] = []
     /// The `track` options, with the places of their servers in `backend.servers`.
     var tracking: [(place: Int, reference: TrackReference)] = []
-    /// The line of `mode http`, if there is one.
+    /// The line of `mode http` in the `defaults` section, if that is the proxy's mode.
     var httpMode: ConfigurationLocation?
+    /// True in `mode http`, whether from this section or from `defaults`.
+    var isHTTP = false
+    /// Lines without an effect in `mode tcp`.
+    var ignoredLines: [IgnoredLine] = []
     var defaultBackend: NameReference?
     /// The lines about `option external-check`.
     var externalCheck = ExternalCheckDraft()
@@ -40,8 +46,8 @@ struct ProxyDraft: Sendable {
     var name: String { frontend.name }
     var hasFrontend: Bool { kind != .backend }
     var hasBackend: Bool { kind != .frontend }
-    /// The title in messages: "listen mysql".
-    var title: String { "\(kind.rawValue) \(name)" }
+    /// The title in messages: "listen mysql", "defaults".
+    var title: String { name.isEmpty ? kind.rawValue : "\(kind.rawValue) \(name)" }
 
     /// A copy of this `defaults` section as the beginning of a section of `kind`.
     func inherited(by kind: ProxyKind, name: String, location: ConfigurationLocation) -> ProxyDraft {
@@ -53,6 +59,20 @@ struct ProxyDraft: Sendable {
         copy.frontend.isListen = kind == .listen
         copy.backend.isListen = kind == .listen
         return copy
+    }
+}
+
+/// A line with an HTTP keyword, which has no effect in `mode tcp`.
+struct IgnoredLine: Equatable, Sendable {
+    let keyword: String
+    let location: ConfigurationLocation
+    /// The section's title.
+    let section: String
+
+    /// The warning about the line in a proxy in `mode tcp`.
+    var problem: ConfigurationProblem {
+        guard ProxyForeignKeywords.tcpLogs.contains(keyword) else { return ForeignKeywords.Reason.http.problem(with: keyword, extent: "") }
+        return .custom("'\(keyword)' in 'mode tcp'", advice: "it counts as 'option tcplog', as in HAProxy: write that")
     }
 }
 

@@ -39,17 +39,16 @@ enum ProxyKeywords {
     }
 
     @Sendable private static func mode(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        switch try line.takeRequired() {
-        case "tcp": proxy.httpMode = nil
-        case "http" where proxy.kind == .defaults:
-            proxy.httpMode = line.location
-            line.notice(.http("mode http", advice: "tsukada serves only proxies that have their own line 'mode tcp'; keep HAProxy for the others"))
-        case "http":
-            proxy.httpMode = nil
-            throw .unsupported("mode http", advice: "keep HAProxy for this proxy; a section 'probe' answers a load balancer's check")
+        let word = try line.takeRequired()
+        (proxy.httpMode, proxy.isHTTP) = (nil, word == "http")
+        switch word {
+        case "tcp": break
+        // Debian's file has this line. Each proxy that does not change the mode is an error.
+        case "http" where proxy.kind == .defaults: proxy.httpMode = line.location
+        case "http": throw .unsupported("mode http", advice: "keep HAProxy for this proxy; a section 'probe' answers a load balancer's check")
         case "health": throw .removed("mode health", replacement: "write a section 'probe'")
-        case let word where ["log", "spop", "haterm"].contains(word): throw .unsupported("mode \(word)", advice: "keep HAProxy for this proxy")
-        case let word: throw .unknownWord(word, of: "mode", allowed: ["tcp"], suggestion: Spelling.nearest(to: word, among: ["tcp"]))
+        case "log", "spop", "haterm": throw .unsupported("mode \(word)", advice: "keep HAProxy for this proxy")
+        default: throw .unknownWord(word, of: "mode", allowed: ["tcp"], suggestion: Spelling.nearest(to: word, among: ["tcp"]))
         }
     }
 }
