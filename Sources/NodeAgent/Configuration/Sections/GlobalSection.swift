@@ -6,8 +6,10 @@ struct GlobalSection: ConfigurationSection {
     static let name = "global"
     static let extent = "this file"
     static let keywords = KeywordTable(
-        (ProcessKeywords.global + StopKeywords.global + StatsKeywords.global + LogKeywords.global + ExternalCheckKeywords.global + own).inManualOrder()
-            + StateFileKeywords.global + ZoneKeywords.global)
+        [
+            ProcessKeywords.global, StopKeywords.global, StatsKeywords.global, LogKeywords.global, ExternalCheckKeywords.global, EnvironmentKeywords.global,
+            TuningKeywords.global, UnixBindKeywords.global, own,
+        ].flatMap(\.self).inManualOrder() + StateFileKeywords.global + ZoneKeywords.global)
 
     var draft = GlobalSettings()
     var uses: [String: ConfigurationLocation] = [:]
@@ -23,9 +25,16 @@ struct GlobalSection: ConfigurationSection {
         try line.end()
     }
 
-    func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard case .noEffect = problem else { throw problem }
-        line.notice(problem)
+    /// The foreign keywords that `no` may precede, as in HAProxy.
+    private static let invertible: Set<String> = ["busy-polling", "insecure-fork-wanted", "numa-cpu-mapping", "set-dumpable", "strict-limits"]
+
+    func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        switch reason {
+        case .ignored, .silent:
+            guard line.prefix == .nothing || Self.invertible.contains(name) else { throw .notInvertible(name, prefix: line.words[0]) }
+            if reason == .ignored { line.notice(.ignored([name])) }
+        default: throw reason.problem(with: name, extent: Self.extent)
+        }
     }
 
     func finish(in configuration: inout ConfigurationDraft) { configuration.global = self }

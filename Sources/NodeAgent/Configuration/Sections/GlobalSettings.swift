@@ -73,6 +73,48 @@ struct GlobalSettings: Equatable, Sendable {
     var closeSpreadTime = Duration.zero
     /// `drain-on-term`: SIGTERM drains; it stops immediately only a node that already drains.
     var drainsOnTerm = false
+    /// The environment as lines such as `setenv` have left it, for programs that the node runs; `nil` if no line has changed it.
+    var environment: [String: String]?
+    /// `default-path`: the folder of files with relative names that lines use.
+    var defaultPath = DefaultPath.current
+    /// `unix-bind`.
+    var unixBind = UnixBindSettings()
+    /// `spread-checks` and `max-spread-checks`.
+    var checkSpread = CheckSpread()
+    /// Sizes and limits of the data plane.
+    var tuning = Tuning()
+    /// `ulimit-n`: the least descriptor limit; `nil` for as many as `maxconn` needs.
+    var descriptorsWanted: Int?
+    /// `fd-hard-limit`: the most descriptors to use; `nil` for no limit.
+    var descriptorsMax: Int?
+    /// `quiet`.
+    var isQuiet = false
+    /// `zero-warning`: a warning about the configuration prevents the start.
+    var refusesWarnings = false
+}
+
+/// `default-path`.
+enum DefaultPath: Equatable, Sendable {
+    /// The process's working directory.
+    case current
+    /// The folder of the file with the line.
+    case configuration
+    /// The parent of that folder.
+    case parent
+    /// This folder.
+    case origin(String)
+}
+
+/// `unix-bind`: the defaults of binds on paths.
+struct UnixBindSettings: Equatable, Sendable {
+    /// The text before each path.
+    var prefix = ""
+    /// Permission bits.
+    var permissions: UInt32?
+    /// The paths' owner: a name, or a number as text.
+    var user: String?
+    /// The paths' group: a name, or a number as text.
+    var group: String?
 }
 
 /// A `stats socket` line.

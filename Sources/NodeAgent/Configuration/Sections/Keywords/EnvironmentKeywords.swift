@@ -1,0 +1,67 @@
+import Proxy
+import Wire
+
+/// Keywords of `global` that change the variables for the lines that follow, and where files with relative names are.
+enum EnvironmentKeywords {
+    static let global: [Keyword<GlobalSettings>] = [
+        Keyword(
+            "default-path", .global, "current|config|parent|origin [<folder>]",
+            "Folder of files with relative names: the process's (`current`, the default), the configuration's, its parent, or this one.", defaultPath),
+        Keyword("localpeer", .global, "<name>", "Value of `HAPROXY_LOCALPEER` in the lines that follow; `-L` takes precedence.", localPeer),
+        Keyword(
+            "presetenv", .global, "<name> <value>", repetition: .many, "Sets an environment variable, for the lines that follow, unless it is set already.",
+            presetVariable),
+        Keyword("resetenv", .global, "[<name> ...]", repetition: .many, "Removes all environment variables except these.", resetVariables),
+        Keyword("setenv", .global, "<name> <value>", repetition: .many, "Sets an environment variable, for the lines that follow.", setVariable),
+        Keyword("unsetenv", .global, "<name> ...", repetition: .many, "Removes environment variables, for the lines that follow.", unsetVariables),
+    ]
+
+    @Sendable private static func defaultPath(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let choice: KeyValuePairs<String, DefaultPath> = ["current": .current, "config": .configuration, "parent": .parent, "origin": .origin("")]
+        global.defaultPath = try line.takeChoice(choice)
+        if case .origin = global.defaultPath { global.defaultPath = .origin(try line.takeText("a folder")) }
+    }
+
+    @Sendable private static func localPeer(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let name = try line.takeName()
+        if let given = line.givenName { return line.warn(.noEffect("localpeer", advice: "the name given with '-L \(given)' takes precedence")) }
+        line.environment[ConfigurationLexer.localPeerVariable] = name
+        global.environment = line.environment
+    }
+
+    @Sendable private static func presetVariable(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let (name, value) = (try line.takeVariableName(), try line.takeRequired())
+        if line.environment[name] == nil { line.environment[name] = value }
+        global.environment = line.environment
+    }
+
+    @Sendable private static func resetVariables(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        var kept: Set<String> = []
+        while line.peek != nil { kept.insert(try line.takeVariableName()) }
+        line.environment = line.environment.filter { kept.contains($0.key) }
+        global.environment = line.environment
+    }
+
+    @Sendable private static func setVariable(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let (name, value) = (try line.takeVariableName(), try line.takeRequired())
+        line.environment[name] = value
+        global.environment = line.environment
+    }
+
+    @Sendable private static func unsetVariables(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        repeat {
+            let name = try line.takeVariableName()
+            line.environment[name] = nil
+        } while line.peek != nil
+        global.environment = line.environment
+    }
+}
+
+extension ConfigurationLine {
+    /// Takes the name of an environment variable.
+    fileprivate mutating func takeVariableName() throws(ConfigurationProblem) -> String {
+        let word = try takeRequired()
+        guard !word.isEmpty, !word.utf8.contains(UInt8(ascii: "=")) else { throw .badValue(word, of: keyword, expected: "a variable's name, without '='") }
+        return word
+    }
+}
