@@ -24,12 +24,12 @@ struct ConfigurationProxyProtocolTests {
     }
 
     private static let servers: [(options: String, sessions: ProxyHeaderForm?, checks: ProxyHeaderForm?)] = [
-        ("", nil, nil), ("send-proxy", .text, .text), ("send-proxy-v2", .binary(withChecksum: false), .binary(withChecksum: false)),
-        ("send-proxy-v2 send-proxy", .binary(withChecksum: false), .binary(withChecksum: false)),
-        ("send-proxy-v2 proxy-v2-options crc32c", .binary(withChecksum: true), .binary(withChecksum: true)),
+        ("", nil, nil), ("send-proxy", .text, .text), ("send-proxy-v2", .binary([]), .binary([])),
+        ("send-proxy-v2 send-proxy", .binary([]), .binary([])),
+        ("send-proxy-v2 proxy-v2-options crc32c", .binary(.checksum), .binary(.checksum)),
         ("proxy-v2-options crc32c", nil, nil), ("send-proxy no-send-proxy", nil, nil), ("send-proxy-v2 send-proxy no-send-proxy-v2", .text, .text),
         ("send-proxy port 1", .text, nil), ("send-proxy addr 1.2.3.5", .text, nil), ("send-proxy port 1 check-send-proxy", .text, .text),
-        ("send-proxy-v2 port 1 check-send-proxy", .binary(withChecksum: false), .binary(withChecksum: false)), ("check-send-proxy", nil, .text),
+        ("send-proxy-v2 port 1 check-send-proxy", .binary([]), .binary([])), ("check-send-proxy", nil, .text),
         ("check-send-proxy no-check-send-proxy", nil, nil),
     ]
 

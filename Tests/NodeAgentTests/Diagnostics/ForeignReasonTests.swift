@@ -63,7 +63,7 @@ struct ForeignReasonTests {
         defaults dispatch;defaults force-persist;defaults ignore-persist
         """,
         "A 'server' line with the same address takes the same sessions.": "dispatch",
-        "It only affects how long names and unused objects are kept.": "hold stale;resolve_pool_purge_delay",
+        "It only affects how long names and unused objects are kept.": "resolve_pool_purge_delay",
         "It selects which library resolves names; the hosts file and the nameservers are the same.": "nogetaddrinfo",
         "It protects the exchange of stick tables and QUIC, which are refused.": "cluster-secret",
     ]

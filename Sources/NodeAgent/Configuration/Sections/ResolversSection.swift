@@ -6,8 +6,8 @@ struct ResolversSection: ConfigurationSection {
     static let name = "resolvers"
     static let extent = "this file"
     static let nameserversMax = 16
-    static let retriesMax = 100
-    static let foreignKeywords = [ForeignKeywords(.harmless(advice: "remove the line"), "hold stale;resolve_pool_purge_delay")]
+    static let retriesMax = 1_000
+    static let foreignKeywords = [ForeignKeywords(.harmless(advice: "remove the line"), "resolve_pool_purge_delay")]
 
     let location: ConfigurationLocation
     var draft = ResolverSettings(name: "")
@@ -25,7 +25,9 @@ struct ResolversSection: ConfigurationSection {
     private static let keepsAddresses = "Without the line servers keep their addresses; HAProxy takes them out after 30s."
 
     static let keywords = KeywordTable<ResolverSettings>([
-        Keyword("accepted_payload_size", .resolvers, "<bytes>", "Maximum length of an answer over UDP, 512 to 65535.", payloadSize),
+        Keyword(
+            "accepted_payload_size", .resolvers, "<bytes>", differs: "Values below 512 count as 512.",
+            "Maximum length of an answer over UDP; default 512, which is also the least.", payloadSize),
         hold("hold nx", differs: keepsAddresses, "Takes a server out when its name has not existed for this time; default: never.") { $0.holdNX = $1 },
         hold("hold obsolete", "How long an address is kept after it disappears from the answers.") { $0.holdObsolete = $1 },
         hold("hold other", differs: keepsAddresses, "Takes a server out when its name has caused other errors for this time; default: never.") {
@@ -38,7 +40,9 @@ struct ResolversSection: ConfigurationSection {
             $0.holdTimeout = $1
         },
         hold("hold valid", "Maximum time until a name is resolved again; default 10s.") { $0.holdValid = $1 },
-        Keyword("nameserver", .resolvers, "<name> <address:port>", repetition: .many, "A nameserver; all of them are asked at the same time.", nameserver),
+        Keyword(
+            "nameserver", .resolvers, "<name> <address:port>", repetition: .many,
+            "A nameserver, with `tcp@` before the address asked over TCP only; all of them are asked at the same time.", nameserver),
         Keyword("parse-resolv-conf", .resolvers, "", "Adds the nameservers of /etc/resolv.conf.", systemNameservers),
         Keyword("resolve_retries", .resolvers, "<number>", "Number of retries after an unanswered question; default 3.", retries),
         timeout("timeout resolve", "Minimum time between resolutions; default 1s.") { $0.resolveInterval = $1 },
@@ -46,7 +50,7 @@ struct ResolversSection: ConfigurationSection {
     ])
 
     @Sendable private static func payloadSize(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.payloadBytesMax = try line.takeSize(in: 512...65_535)
+        section.payloadBytesMax = try line.takeSize(in: 12...65_535)
     }
 
     private static func hold(
@@ -63,12 +67,12 @@ struct ResolversSection: ConfigurationSection {
 
     @Sendable private static func nameserver(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let name = try line.takeName()
-        let address = try AddressReader(line).readNameserver(line.takeRequired())
+        let (address, transport) = try AddressReader(line).readNameserver(line.takeRequired())
         guard section.nameservers.count < nameserversMax else { throw .tooMany(what: "nameservers in a section", limit: nameserversMax) }
         guard !section.nameservers.contains(where: { $0.name == name }) else {
             throw .badValue(name, of: line.keyword, expected: "a name that no other nameserver of the section has")
         }
-        section.nameservers.append(ResolverSettings.Nameserver(name: name, address: address))
+        section.nameservers.append(ResolverSettings.Nameserver(name: name, address: address, transport: transport))
     }
 
     @Sendable private static func systemNameservers(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) {
@@ -76,7 +80,7 @@ struct ResolversSection: ConfigurationSection {
     }
 
     @Sendable private static func retries(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.retriesMax = try line.takeNumber(in: 1...retriesMax)
+        section.retriesMax = try line.takeNumber(in: 0...retriesMax)
     }
 }
 

@@ -3,7 +3,8 @@ import Wire
 
 /// Keywords of health checks: their kind, their intervals, and their thresholds.
 enum CheckKeywords {
-    static let thresholdMax = 1_000_000
+    /// HAProxy's limit.
+    static let thresholdMax = Int(Int32.max)
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(

@@ -64,13 +64,13 @@ struct ProxyHeaderDraft: Equatable, Sendable {
     var isText = false
     /// `send-proxy-v2`, which takes precedence.
     var isBinary = false
-    /// `proxy-v2-options crc32c`.
-    var hasChecksum = false
+    /// `proxy-v2-options`.
+    var options: ProxyHeaderOptions = []
     /// `check-send-proxy`.
     var isForAllChecks = false
 
-    var form: ProxyHeaderForm? { isBinary ? .binary(withChecksum: hasChecksum) : isText ? .text : nil }
+    var form: ProxyHeaderForm? { isBinary ? .binary(options) : isText ? .text : nil }
 
-    /// As in HAProxy, checks of the server's own address send the same header as sessions; other checks only with `check-send-proxy`.
-    func checkForm(isElsewhere: Bool) -> ProxyHeaderForm? { isForAllChecks ? form ?? .text : isElsewhere ? nil : form }
+    /// As in HAProxy, checks of the server's own address send the same form of header as sessions; other checks only with `check-send-proxy`.
+    func checkForm(isElsewhere: Bool) -> ProxyHeaderForm? { (isForAllChecks ? form ?? .text : isElsewhere ? nil : form)?.withoutClient }
 }

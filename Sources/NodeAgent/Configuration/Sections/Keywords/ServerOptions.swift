@@ -4,6 +4,12 @@ import Wire
 /// Options of `server`, `server-template` and `default-server` lines.
 enum ServerOptions: KeywordPlace {
     static let name = "server"
+    /// HAProxy's limit.
+    static let resolveNetworksMax = 5
+    /// The most bytes of extensions of a PROXY header, so that all receivers accept it.
+    static let proxyExtensionBytesMax = 1_024
+    /// Options of `proxy-v2-options` that describe a client's TLS connection.
+    private static let proxyOptionsOfTLS: Set<String> = ["cert-cn", "cert-key", "cert-sig", "ssl", "ssl-cipher"]
 
     static let keywords = KeywordTable(
         own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers
@@ -25,15 +31,26 @@ enum ServerOptions: KeywordPlace {
         Keyword("no-backup", .server, "", "Cancels `backup` from `default-server`.", noBackup),
         Keyword("on-marked-down", .server, "none|shutdown-sessions", "What happens to the server's sessions when it goes down.", onMarkedDown),
         Keyword(
+            "resolve-net", .server, "<network>[,...]", "Networks, up to five, whose addresses are preferred if the server's name has several.", resolveNetworks),
+        Keyword(
+            "resolve-opts", .server, "<option>[,...]", differs: "With `allow-dup-ip`, the servers of a `server-template` share the addresses in turn.",
+            "`allow-dup-ip`: servers may share an address; `prevent-dup-ip`: never; `ignore-weight`: weights in service records have no effect.",
+            resolveOptions),
+        Keyword(
             "resolve-prefer", .server, "ipv4|ipv6", differs: "Without the option `ipv4`.", "Preferred family of the server's addresses; default `ipv4`.",
             resolvePrefer),
         Keyword("resolvers", .server, "<name>", "The `resolvers` section that keeps the server's address current.", resolvers),
         Keyword("no-send-proxy", .server, "", "Cancels `send-proxy` from `default-server`.", noSendProxy),
         Keyword("no-send-proxy-v2", .server, "", "Cancels `send-proxy-v2` from `default-server`.", noSendProxyV2),
         Keyword("no-tfo", .server, "", "No effect, as `tfo`.", tfo),
-        Keyword("proxy-v2-options", .server, "crc32c", "Adds a checksum to the header of `send-proxy-v2`.", proxyOptions),
+        Keyword(
+            "proxy-v2-options", .server, "<option>[,...]",
+            "Adds to the header of `send-proxy-v2`: `crc32c` a checksum, `authority` the one in the client's header, `unique-id` an empty ID.", proxyOptions),
         Keyword("send-proxy", .server, "", "Sends the client's address to the server in a PROXY header, version 1.", sendProxy),
         Keyword("send-proxy-v2", .server, "", "Sends the client's address to the server in a PROXY header, version 2.", sendProxyV2),
+        Keyword(
+            "set-proxy-v2-tlv-fmt", .server, "(<type>) <text>", differs: "The text must be constant.",
+            "Adds an extension of this type, such as 0xe0, to the header of `send-proxy-v2`.", proxyExtension),
         Keyword("strict-maxconn", .server, "", "No effect: `maxconn` is always strict.", strictMaxconn),
         Keyword("tfo", .server, "", "No effect: a server gets data only after the connect, so that another one can replace it.", tfo),
         Keyword("weight", .server, "<number>", "The server's share of the sessions in proportion to the others, 0 to 256.", weight),
@@ -97,6 +114,27 @@ enum ServerOptions: KeywordPlace {
         draft.server.onMarkedDown = try line.takeChoice(["none": OnMarkedDown.none, "shutdown-sessions": .shutdownSessions])
     }
 
+    @Sendable private static func resolveNetworks(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = try line.takeRequired()
+        let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork(rounding: $0) }
+        guard networks.count <= resolveNetworksMax else { throw .tooMany(what: "networks", limit: resolveNetworksMax) }
+        let known = networks.compactMap(\.self)
+        guard known.count == networks.count else {
+            throw .badValue(word, of: line.keyword, expected: "networks such as 10.0.1.0/24,10.0.2.0/24")
+        }
+        draft.server.preferredNetworks = known
+    }
+
+    @Sendable private static func resolveOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        for word in try line.takeList(["allow-dup-ip", "ignore-weight", "prevent-dup-ip"]) {
+            switch word {
+            case "allow-dup-ip": draft.server.resolveOptions.sharing = .allowed
+            case "ignore-weight": draft.server.resolveOptions.ignoresWeight = true
+            default: draft.server.resolveOptions.sharing = .prevented
+            }
+        }
+    }
+
     @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.server.preferredFamily = try line.takeChoice(["ipv4": .v4, "ipv6": .v6])
     }
@@ -112,7 +150,39 @@ enum ServerOptions: KeywordPlace {
     @Sendable private static func noSendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = false }
 
     @Sendable private static func proxyOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.proxyHeader.hasChecksum = try line.takeChoice(["crc32c": true])
+        if let word = line.peek, let option = word.split(separator: ",").first(where: { proxyOptionsOfTLS.contains(String($0)) }) {
+            throw .encryption("proxy-v2-options \(option)")
+        }
+        for word in try line.takeList(["authority", "crc32c", "unique-id"]) {
+            switch word {
+            case "authority": draft.proxyHeader.options.insert(.authority)
+            case "crc32c": draft.proxyHeader.options.insert(.checksum)
+            default: draft.proxyHeader.options.insert(.uniqueID)
+            }
+        }
+    }
+
+    @Sendable private static func proxyExtension(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = line.words[line.next - 1]
+        guard let type = proxyExtensionType(word) else {
+            throw .badValue(word, of: line.keyword, expected: "the type in parentheses, from 0x00 to 0xff: set-proxy-v2-tlv-fmt(0xe0)")
+        }
+        let text = try line.takeRequired()
+        guard let value = ConstantFormat.text(of: text) else {
+            throw ForeignKeywords.Reason.reachesServers.problem(with: "set-proxy-v2-tlv-fmt ... \(text)", extent: extent)
+        }
+        draft.server.proxyHeaderValues += ProxyHeader.encoded(type, Array(value.utf8))
+        guard draft.server.proxyHeaderValues.count <= proxyExtensionBytesMax else {
+            throw .tooMany(what: "bytes of 'set-proxy-v2-tlv-fmt'", limit: proxyExtensionBytesMax)
+        }
+    }
+
+    /// The type in "set-proxy-v2-tlv-fmt(0xe0)".
+    private static func proxyExtensionType(_ word: String) -> UInt8? {
+        guard let start = word.firstIndex(of: "("), word.hasSuffix(")") else { return nil }
+        let digits = word[word.index(after: start)...].dropLast()
+        guard digits.hasPrefix("0x"), (3...4).contains(digits.count), digits.dropFirst(2).allSatisfy(\.isHexDigit) else { return nil }
+        return UInt8(digits.dropFirst(2), radix: 16)
     }
 
     @Sendable private static func sendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = true }
