@@ -73,8 +73,10 @@ final class Agent {
             frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
             threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer,
-            seed: random.next())
-        log = try AgentLog(resources.logPlan, process: state.process, logsToTerminal: resources.logsToTerminal, reactor: reactor)
+            tuning: configuration.global.tuning, seed: random.next())
+        log = try AgentLog(
+            resources.logPlan, process: state.process, sendBytes: configuration.global.tuning.logSendBytes, logsToTerminal: resources.logsToTerminal,
+            reactor: reactor)
         servers = ServerControl(registry, now: { reactor.now }) { [state] server in
             let cell = state.serverCells[state.flatIndex(server)]
             // Sessions that wait for a server that stops move to the others.
@@ -132,14 +134,13 @@ final class Agent {
             abort()
         }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }
-        var source = CheckSource()
-        source.bind = { [state] raw, server throws(SystemError) in try state.bindSource(raw, ofCheckOf: server) }
-        source.release = { [state] in state.releaseSource($0, ofCheckOf: $1) }
         let checks = CheckRunner(
-            reactor: reactor, backends: configuration.backends, plan: { [databases] in databases.checkPlan(of: $0, $1) },
-            initialAddress: { [servers] in servers.status(of: $0).address },
+            reactor: reactor, backends: configuration.backends, spread: configuration.global.checkSpread,
+            receiveBytesMax: configuration.global.tuning.bufferBytes, random: SystemRandomNumberGenerator(),
+            plan: { [databases] in databases.checkPlan(of: $0, $1) }, initialAddress: { [servers] in servers.status(of: $0).address },
+            openSocket: { [unowned self] address throws(SystemError) in try openCheckSocket(address) },
             openProgram: { [unowned self] server, address throws(SystemError) in try openProgram(server, address) },
-            source: source, abandoned: { handshakes.finish($1, of: $0) },
+            source: checkSource, abandoned: { handshakes.finish($1, of: $0) },
             finished: { [unowned self] in checkFinished($0, $1) })
         let serverAgents = makeServerAgents()
         (self.checks, self.serverAgents, self.handshakes) = (checks, serverAgents, handshakes)

@@ -1,3 +1,4 @@
+import LinuxIO
 import Proxy
 import Wire
 
@@ -7,7 +8,8 @@ extension Agent {
     func makeServerAgents() -> CheckRunner {
         let backends = configuration.backends
         return CheckRunner(
-            reactor: reactor, backends: backends, settings: { $0.agent?.check },
+            reactor: reactor, backends: backends, settings: { $0.agent?.check }, spread: configuration.global.checkSpread,
+            receiveBytesMax: configuration.global.tuning.bufferBytes, random: SystemRandomNumberGenerator(),
             plan: { [servers] reference, limits in
                 let backend = backends[reference.backend]
                 let plan = CheckPlan(agentOf: backend.servers[reference.server], in: backend, limits: limits) { orders in
@@ -21,11 +23,27 @@ extension Agent {
                 guard agent?.check.isAtOtherHost == true else { return servers.status(of: reference).address }
                 return agent?.check.address.map { .ip($0, port: 0) }
             },
+            openSocket: { [unowned self] address throws(SystemError) in try openCheckSocket(address) }, source: checkSource,
             finished: { [servers] reference, result in
                 servers.apply(.agentFinished(result), to: reference)
                 // Its interval is the same in every state.
                 return .steadyUp
             })
+    }
+
+    /// Opens a socket for a check, or for a question to an agent.
+    func openCheckSocket(_ address: SocketAddress) throws(SystemError) -> FileDescriptor {
+        let socket = try Sockets.open(.stream, for: address)
+        configuration.global.tuning.serverBuffers.set(on: socket.raw)
+        return socket
+    }
+
+    /// The local addresses of these sockets.
+    var checkSource: CheckSource {
+        var source = CheckSource()
+        source.bind = { [state] raw, server throws(SystemError) in try state.bindSource(raw, ofCheckOf: server) }
+        source.release = { [state] in state.releaseSource($0, ofCheckOf: $1) }
+        return source
     }
 
     /// Whether the server's agent is not at the server's own address.

@@ -64,13 +64,18 @@ enum Limits {
     }
 
     /// Raises the limit as far as `wanted` sessions need it (`nil`: as far as the hard limit allows, as in HAProxy), and divides it.
-    static func plan(wanted: Int?, pipesWanted: Int, needs: Needs) throws(SystemError) -> Plan {
+    ///
+    /// - Parameters:
+    ///   - least: `ulimit-n`: the limit is at least this, if the system permits it.
+    ///   - most: `fd-hard-limit`: no more of the limit is used.
+    static func plan(wanted: Int?, pipesWanted: Int, needs: Needs, least: Int = 0, most: Int? = nil) throws(SystemError) -> Plan {
         let sessions = min(wanted ?? sessionsMax, sessionsMax)
         let needed = max(
             listenersShare * needs.listeners(each: needs.threads),
             descriptorsNeeded(sessions: sessions, pipes: pipesWanted, needs: needs, socketsPerBind: needs.threads))
-        let reached = try raiseDescriptors(to: wanted == nil ? min(needed, try descriptors().hard) : needed)
-        return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
+        let goal = max(least, min(wanted == nil ? min(needed, try descriptors().hard) : needed, most ?? .max))
+        let reached = try raiseDescriptors(to: goal)
+        return Plan(descriptors: min(reached, max(least, most ?? .max)), wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
     /// The descriptors that a process needs in total, with this number of sessions, pipes, and listening sockets per address.

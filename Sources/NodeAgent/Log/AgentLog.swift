@@ -18,10 +18,12 @@ final class AgentLog: EventLog {
     private let logsToTerminal: Bool
 
     /// A log with the destinations of `plan`; lost lines are counted in `process`.
-    init(_ plan: LogPlan, process: SharedCells<ProcessCell>, logsToTerminal: Bool, reactor: Reactor) throws(SystemError) {
+    ///
+    /// - Parameter sendBytes: the send buffer of each socket; 0 for the default.
+    init(_ plan: LogPlan, process: SharedCells<ProcessCell>, sendBytes: Int32 = 0, logsToTerminal: Bool, reactor: Reactor) throws(SystemError) {
         (self.plan, self.reactor) = (plan, reactor)
         self.logsToTerminal = logsToTerminal
-        sender = try LogSender(destinations: plan.destinations, process: process)
+        sender = try LogSender(destinations: plan.destinations, process: process, sendBytes: sendBytes)
     }
 
     /// Writes a line about a frontend.

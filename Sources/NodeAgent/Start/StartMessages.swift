@@ -2,15 +2,16 @@ import Proxy
 
 /// The messages of a start or of `-c`, for the person who reads stderr.
 final class StartMessages {
-    private let isQuiet: Bool
+    /// Whether only errors are shown: `-q`, or `quiet` once the files are read.
+    var isQuiet: Bool
     /// Whether stderr is a log: one line for each message.
     private let isLog: Bool
-    /// The number of warnings so far, including those that `-q` hides.
+    /// The number of warnings so far, including those that are hidden.
     private(set) var warningsCount = 0
     /// Adds the lines of the configuration files to diagnostics that do not have theirs. Set once the files are read.
     var locate: ([Diagnostic]) -> [Diagnostic] = { $0 }
 
-    /// No message yet. With `isQuiet`, only errors are shown.
+    /// No message yet.
     init(isQuiet: Bool, isLog: Bool) { (self.isQuiet, self.isLog) = (isQuiet, isLog) }
 
     /// Reports a message that is not about a line.

@@ -6,7 +6,7 @@ import Wire
 
 /// Starts the agent from the command line, in HAProxy's order: read, resolve, bind, go to the background, drop privileges, serve.
 struct Startup {
-    private let options: CommandLineOptions
+    private var options: CommandLineOptions
     private let environment: [String: String]
     private let messages: StartMessages
 
@@ -42,7 +42,8 @@ struct Startup {
             let isLog = Terminal.writesToJournal || MasterLink.isPresent(in: environment)
             let messages = StartMessages(isQuiet: options.isQuiet, isLog: isLog)
             do throws(StartError) {
-                return try Startup(options: options, environment: environment, messages: messages).start()
+                var startup = Startup(options: options, environment: environment, messages: messages)
+                return try startup.start()
             } catch {
                 messages.report(.alert, error.description)
                 return ExitCode.failure
@@ -50,7 +51,7 @@ struct Startup {
         }
     }
 
-    private func start() throws(StartError) -> Int32 {
+    private mutating func start() throws(StartError) -> Int32 {
         var environment = environment
         let master = MasterLink(environment: &environment)
         let inherited = if let master { try Inheritance(from: master.channel) } else { Inheritance?.none }
@@ -70,7 +71,7 @@ struct Startup {
         if options.action == .check {
             try checkEnvironment(configuration)
             if !listens { messages.report(.warning, "no proxy has a 'bind': a start would fail") }
-            try refuseWarnings()
+            try refuseWarnings(configuration.global)
             let hasWarnings = messages.warningsCount > 0
             // HAProxy has no warnings like the following.
             for warning in StartFolders(configuration, pidFile: options.pidFile).missing { messages.report(.warning, warning) }
@@ -79,7 +80,7 @@ struct Startup {
             Terminal.print(options.validText(hasWarnings: hasWarnings))
             return ExitCode.success
         }
-        try refuseWarnings()
+        try refuseWarnings(configuration.global)
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
         guard let master else {
             if isMaster {
@@ -99,9 +100,11 @@ struct Startup {
     }
 
     /// Parses all files and reports problems. Returns `nil` if the configuration has errors.
-    private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
-        let reader = ConfigurationReader(environment: environment, localPeer: options.localName ?? HostName.current())
+    private mutating func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
+        let reader = ConfigurationReader(environment: environment, localPeer: HostName.current(), givenName: options.localName)
         let (configuration, diagnostics) = reader.read(files: files)
+        options.isQuiet = options.isQuiet || configuration.global.isQuiet
+        messages.isQuiet = options.isQuiet
         messages.locate = { reader.locating($0, in: files) }
         let alerts = messages.report(diagnostics)
         guard alerts > 0 else { return configuration }
@@ -109,10 +112,11 @@ struct Startup {
         return nil
     }
 
-    /// Throws after a warning if the command line demands a configuration without warnings.
-    private func refuseWarnings() throws(StartError) {
-        guard options.refusesWarnings, messages.warningsCount > 0 else { return }
-        throw StartError("the configuration has warnings, and '-dW' is set: correct them, or start without '-dW'")
+    /// Throws after a warning if the command line or `global` demands a configuration without warnings.
+    private func refuseWarnings(_ global: GlobalSettings) throws(StartError) {
+        guard options.refusesWarnings || global.refusesWarnings, messages.warningsCount > 0 else { return }
+        let demand = options.refusesWarnings ? "'-dW' is set: correct them, or start without '-dW'" : "'zero-warning' is set: correct them, or remove that line"
+        throw StartError("the configuration has warnings, and \(demand)")
     }
 
     /// Reports the names that prevent the start, and throws if there are any.
@@ -296,9 +300,13 @@ struct Startup {
         let pipes = threads * ForwardingState.pipesPerThreadMax
         let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax, inherited: inherited)
         let plan = try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
-            try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes, needs: needs)
+            try Limits.plan(
+                wanted: global.connectionsMax, pipesWanted: pipes, needs: needs, least: global.descriptorsWanted ?? 0, most: global.descriptorsMax)
         }
         let remedy = "raise it ('ulimit -n', LimitNOFILE)"
+        if let wanted = global.descriptorsWanted, plan.descriptors < wanted {
+            messages.report(.warning, "'ulimit-n \(wanted)': the descriptor limit cannot exceed \(plan.descriptors): \(remedy)")
+        }
         if plan.socketsPerBind < threads {
             let wanted = needs.listeners(each: threads)
             let limit = "too many for the descriptor limit of \(plan.descriptors)"
@@ -365,7 +373,8 @@ struct Startup {
     private func startExternalPrograms(_ opened: borrowing Opened) throws(StartError) -> ExternalPrograms? {
         guard let start = opened.externalChecks else { return nil }
         for warning in StartExternalChecks.missing(opened.resources.configuration) { messages.report(.warning, warning) }
-        do throws(StartError) { return try start.start(environment: ConfigurationFiles.environment(), errors: opened.programErrors) } catch {
+        let environment = opened.resources.configuration.global.environment ?? ConfigurationFiles.environment()
+        do throws(StartError) { return try start.start(environment: environment, errors: opened.programErrors) } catch {
             guard opened.isRestart else { throw error }
             messages.report(.alert, "\(error); until the next reload servers with 'option external-check' keep their state")
             return nil

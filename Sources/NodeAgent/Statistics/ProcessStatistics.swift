@@ -33,6 +33,10 @@ struct ProcessStatistics: Equatable, Sendable {
     var pipesUsed = 0
     /// The rate of accepted connections.
     var connectionRate = Rate()
+    /// `maxconnrate` and `maxsessrate`; 0 for no limit.
+    var connectionRateLimit = 0
+    /// See `connectionRateLimit`.
+    var sessionRateLimit = 0
     /// This node's name.
     var node = ""
     /// `description`; `nil` leaves the line out.
@@ -91,8 +95,8 @@ struct ProcessStatistics: Equatable, Sendable {
 
     private var rateLines: [Line] {
         [
-            ("ConnRate", "\(connectionRate.current)"), ("ConnRateLimit", "0"), ("MaxConnRate", "\(connectionRate.peak)"),
-            ("SessRate", "\(connectionRate.current)"), ("SessRateLimit", "0"), ("MaxSessRate", "\(connectionRate.peak)"),
+            ("ConnRate", "\(connectionRate.current)"), ("ConnRateLimit", "\(connectionRateLimit)"), ("MaxConnRate", "\(connectionRate.peak)"),
+            ("SessRate", "\(connectionRate.current)"), ("SessRateLimit", "\(sessionRateLimit)"), ("MaxSessRate", "\(connectionRate.peak)"),
         ]
             + Self.zeros(
                 "SslRate", "SslRateLimit", "MaxSslRate", "SslFrontendKeyRate", "SslFrontendMaxKeyRate", "SslFrontendSessionReuse_pct",

@@ -70,6 +70,7 @@ final class StatisticsReader: StatisticsSource {
         rates.connections.count(row.connectionsTotal, now: reactor.now)
         row.connectionRate.current = rates.connections.perSecond(now: reactor.now)
         row.connectionRate.peak = rates.connections.peak
+        (row.connectionRateLimit, row.sessionRateLimit) = (state.tuning.connectionsPerSecond, state.tuning.sessionsPerSecond)
         row.node = process.node
         row.description = configuration.global.description
         row.isStopping = sources.isStopping()
