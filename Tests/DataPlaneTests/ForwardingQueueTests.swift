@@ -50,7 +50,7 @@ private struct QueueingProxy {
 @Suite("Queues of servers", .timeLimit(.minutes(5)))
 struct ForwardingQueueTests {
     /// The header of a client whose place in a map of two is 0.
-    private static let header = ProxyHeader(.init(source: .v4(2), sourcePort: 1, destination: .v4(1), destinationPort: 1)).binary(withChecksum: false)
+    private static let header = ProxyHeader(.init(source: .v4(2), sourcePort: 1, destination: .v4(1), destinationPort: 1)).binary()
 
     /// How the two servers are configured, for both programs.
     struct Setting {

@@ -81,6 +81,71 @@ struct ConfigurationHAProxyTests {
         ].map { listen("server t 127.0.0.1:8 \($0)") }
         + ["agent-check agent-port 7", "agent-check", "track s"].map { listen("default-server \($0)\n server t 127.0.0.1:8 no-agent-check") }
         + [listen("option tcplog") + "backend l\n" + timeouts, "backend b\nbackend b\n" + listen("option tcplog")]
+        + tuning.map(global) + http.map(listen) + httpDefaults.map { "defaults\n \($0)\n" + listen("option tcplog") }
+        + ["http-reuse safe", "http-send-name-header X", "max-keep-alive-queue 5", "option h1-case-adjust-bogus-server"].map(frontend)
+        + ["max-session-srv-conns 5", "option h1-case-adjust-bogus-client", "monitor fail if TRUE", "capture request header Host len 9"].map(backend)
+        + serverOptions.map { listen("server t 127.0.0.1:8 \($0)") }
+        + resolvers.map { "resolvers r\n nameserver a 127.0.0.1:53\n \($0)\n" + listen("option tcplog") }
+        + userlists.map { "userlist u\n \($0)\n" + listen("option tcplog") }
+        + ["userlist\n", "userlist a\nuserlist a\n", "userlist a b\n", "userlist a!\n"].map { $0 + listen("option tcplog") }
+        + ["defaults a from b\n", "defaults b\ndefaults a from b\n", "defaults b\ndefaults b\ndefaults a from b\n", "defaults a!\n", "defaults a:b\n"].map {
+            $0 + listen("option tcplog")
+        }
+
+    private static let tuning = [
+        "busy-polling", "no busy-polling", "noepoll", "nosplice", "noreuseport", "maxpipes 10", "spread-checks 5", "spread-checks 50", "spread-checks 51",
+        "spread-checks -1", "max-spread-checks 5s", "max-spread-checks 0", "max-spread-checks -1", "ulimit-n 4096", "ulimit-n 0", "fd-hard-limit 50000",
+        "cpu-map 1 0", "numa-cpu-mapping", "no numa-cpu-mapping", "quiet", "no quiet", "thread-groups 1", "profiling.tasks auto", "tune.bufsize 16384",
+        "tune.bufsize 1024", "tune.bufsize 0", "tune.bufsize abc", "tune.bufsize -1", "tune.maxaccept 5", "tune.maxaccept -1", "tune.maxaccept 0",
+        "tune.maxaccept 5 6", "tune.rcvbuf.client 65536", "tune.sndbuf.server 65536", "tune.foo 1", "tune.http.maxhdr 101", "tune.chksize 100",
+        "tune.maxrewrite 1024", "tune.pipesize 1024", "tune.idletimer 10", "tune.comp.maxlevel 1", "tune.h2.initial-window-size 65535", "tune.lua.maxmem 10",
+        "tune.vars.global-max-size 10", "maxconnrate 100", "maxsessrate 10", "maxsslconn 10", "localpeer x", "localpeer", "localpeer x y", "setenv A B",
+        "setenv A", "setenv A=B 1", "presetenv A B", "unsetenv", "unsetenv A", "unsetenv A=B", "resetenv", "resetenv PATH", "default-path current",
+        "default-path config", "default-path parent", "default-path origin /tmp", "default-path origin", "default-path foo", "unix-bind mode 600 uid 0",
+        "unix-bind prefix /tmp user root group root", "unix-bind foo", "unix-bind prefix", "set-dumpable", "no set-dumpable", "no strict-limits",
+        "h1-accept-payload-with-any-method", "lua-prepend-path /tmp", "lua-load /nonexistent", "ca-base /etc", "crt-base /etc", "stats bind-process 1",
+        "ssl-default-bind-ciphers ALL", "insecure-setuid-wanted", "nbproc 2", "expose-experimental-directives", "no-memory-trimming", "mworker-max-reloads 3",
+    ]
+
+    private static let http = [
+        "option httplog", "no option httplog", "option httpslog", "option httpclose", "no option httpclose", "option http-server-close",
+        "option http-keep-alive", "option forwardfor except 127.0.0.0/8", "no option forwardfor", "option originalto", "option http-buffer-request",
+        "option checkcache", "no option checkcache", "option http_proxy", "option forceclose", "option http-restrict-req-hdr-names reject",
+        "timeout http-request 5s", "no timeout http-request", "timeout tarpit 5s", "monitor-uri /x", "monitor fail if TRUE", "monitor-net 127.0.0.1",
+        "capture request header Host len 10", "capture cookie X len 10", "capture foo", "compression algo gzip", "compression foo", "cookie X insert",
+        "declare capture request len 10", "errorloc 503 http://x/", "http-error status 503", "http-request deny", "no http-request deny",
+        "http-response set-header X Y", "http-after-response set-header X Y", "http-reuse safe", "max-session-srv-conns 5", "redirect location /",
+        "unique-id-header X", "use-fcgi-app x", "stats enable", "no stats enable", "stats uri /x", "stats auth a:b", "stats admin if TRUE",
+        "stats http-request allow", "stats foo", "stats", "block if TRUE", "reqadd X", "rspidel X", "filter compression", "filter foo", "mode health",
+    ]
+
+    private static let httpDefaults = [
+        "option forwardfor", "option http-server-close", "timeout http-request 5s", "errorloc 503 http://x/", "compression algo gzip", "http-reuse safe",
+        "http-request deny", "http-response deny", "capture request header Host len 9", "capture cookie X len 9", "monitor fail if TRUE",
+        "redirect location /", "stats enable", "stats admin if TRUE", "stats http-request allow", "declare capture request len 9", "filter trace",
+        "option h1-case-adjust-bogus-client", "option h1-case-adjust-bogus-server", "option http_proxy",
+    ]
+
+    private static let serverOptions = [
+        "resolve-net 10.0.0.0/8", "resolve-net 10.0.0.1/8,fd00::/8", "resolve-net x", "resolve-net",
+        "resolve-net 10.1.0.0/16,10.2.0.0/16,10.3.0.0/16,10.4.0.0/16,10.5.0.0/16,10.6.0.0/16", "resolve-opts allow-dup-ip", "resolve-opts prevent-dup-ip",
+        "resolve-opts allow-dup-ip,ignore-weight", "resolve-opts foo", "send-proxy-v2 proxy-v2-options crc32c,authority,unique-id",
+        "send-proxy-v2 proxy-v2-options crc32c,", "send-proxy-v2 proxy-v2-options foo", "check rise 2147483647", "check rise 2147483648", "check rise 0",
+        "check fall 99999999", "check fall -1",
+    ]
+
+    private static let resolvers = [
+        "hold stale 5s", "hold foo 5s", "hold valid 5s", "accepted_payload_size 12", "accepted_payload_size 11", "accepted_payload_size 65535",
+        "accepted_payload_size 65536", "nameserver b tcp@127.0.0.1:53", "nameserver b tcp4@127.0.0.1:53", "nameserver b udp@127.0.0.1:53",
+        "nameserver b udp6@[::1]:53", "nameserver b tcp@127.0.0.1", "nameserver a 127.0.0.1:54", "resolve_retries 0", "resolve_retries 1000",
+        "resolve_pool_purge_delay 5",
+    ]
+
+    private static let userlists = [
+        "user a password x", "user a insecure-password x", "user a", "user", "user a foo", "user a password x groups g", "group g\n user a groups g",
+        "user a password x groups g,h\n group g\n group h", "group g users a", "group g users a,b\n user a\n user b", "group g\n group g", "user a\n user a",
+        "group", "group g foo", "group g users a extra\n user a", "foo",
+    ]
 
     /// Options of sockets, connections and logs.
     private static let socketLines: [String] =

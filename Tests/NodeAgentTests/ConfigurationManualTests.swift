@@ -8,7 +8,7 @@ struct ConfigurationManualTests {
     static let path = "docs/CONFIGURATION.md"
 
     /// The manual's tables, each between `<!-- keywords TITLE -->` and `<!-- end -->`.
-    static let titles = ["global", "stats socket", "proxies", "bind", "server", "resolvers", "probe", "gossip", "database"]
+    static let titles = ["global", "stats socket", "proxies", "bind", "server", "resolvers", "userlist", "probe", "gossip", "database"]
 
     /// The keywords of a table; all proxies share one.
     static func keywords(of title: String) throws -> [any KeywordEntry] {

@@ -20,13 +20,13 @@ struct ConfigurationSectionTests {
     @Test("has a unique name, at least one keyword, and each keyword under one name")
     func isComplete() {
         let names = Configuration.places.map { $0.name }
-        #expect(Set(names).count == names.count && names.count == 12, "\(names)")
+        #expect(Set(names).count == names.count && names.count == 13, "\(names)")
         for place in Configuration.places {
             let keywords = place.entries.map(\.name)
             #expect(!keywords.isEmpty && Set(keywords).count == keywords.count, "\(place.name)")
             #expect(place.entries.allSatisfy { $0.places.contains(place.name) }, "\(place.name)")
         }
-        for name in ConfigurationSections.all.names { #expect(ConfigurationSections.problem(withForeign: name) == nil, "\(name)") }
+        for name in ConfigurationSections.all.names { #expect(ConfigurationSections.foreignSection(named: name) == nil, "\(name)") }
     }
 
     @Test("has a name that does not begin another section's lines, because a section's name ends the section before it")

@@ -72,7 +72,7 @@ struct ProbeResponderTests {
         #expect(try ask("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET / HTTP/1.0\r\n\r\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(try ask("PROXY TCP4 1.2.3.4\r\nGET / HTTP/1.0\r\n\r\n").hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
         let balancer = try Client(to: address)
-        for byte in ProxyHeader(nil).binary(withChecksum: true) + Array("GET / HTTP/1.0\r\n\r\n".utf8) { try balancer.send([byte]) }
+        for byte in ProxyHeader(nil).binary(.checksum) + Array("GET / HTTP/1.0\r\n\r\n".utf8) { try balancer.send([byte]) }
         #expect(balancer.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))
         let slow = try Client(to: address)
         for byte in Array("HEAD / HTTP/1.0\r\n\r\n".utf8) { try slow.send([byte]) }
@@ -133,7 +133,7 @@ struct ProbeResponderTests {
         limits.connectionsMax = 8
         let responder = try start(.http, limits: limits)
         let pieces: [([UInt8], String)] = [
-            (Array("GET / HT".utf8), "TP/1.0\r\n\r\n"), (ProxyHeader(nil).binary(withChecksum: true), "GET / HTTP/1.0\r\n\r\n"),
+            (Array("GET / HT".utf8), "TP/1.0\r\n\r\n"), (ProxyHeader(nil).binary(.checksum), "GET / HTTP/1.0\r\n\r\n"),
         ]
         for (first, second) in pieces {
             let balancer = try Client(to: address)
