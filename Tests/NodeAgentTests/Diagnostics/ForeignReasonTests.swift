@@ -50,8 +50,7 @@ struct ForeignReasonTests {
             "log-send-hostname;log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps;email-alert;log-proto",
         "Only expressions read the variable, and each keyword with an expression is refused or has its own error.": "set-var;set-var-fmt",
         "HAProxy keeps the listeners open for this time after a soft stop. 'drain' of a probe does the same.": "grace",
-        "A path admits only accounts of this host, so fewer clients than a network address.":
-            "stats socket accept-proxy;stats socket v4v6;stats socket v6only",
+        "A path admits only accounts of this host, so fewer clients than a network address.": "stats socket accept-proxy",
         "It changes when a connection is set up or closed at TCP level, not between which hosts.": "defer-accept;tcp-ss;nbconn",
         "The header lacks only details of TLS, which the clear text connection does not have either.": "send-proxy-v2-ssl;send-proxy-v2-ssl-cn",
         "It cancels an option that is refused, or that the advice cancels.": "no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn",
