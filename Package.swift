@@ -16,7 +16,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "Seals", dependencies: ["COpenSSL", "Wire"]),
         .target(name: "Gossip", dependencies: ["Wire"]),
-        .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .target(name: "Patterns", dependencies: ["CPCRE2"]),
+        .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Patterns", "Wire"]),
         .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "Gossip", "LinuxIO", "Proxy", "Seals", "Wire"]),
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
