@@ -1,4 +1,5 @@
 import Glibc
+import Wire
 
 /// The command line's options, with HAProxy's letters.
 struct CommandLineOptions: Equatable, Sendable {

@@ -1,3 +1,5 @@
+import Wire
+
 /// Parses a line of a state word by word. Words are separated by one space; only the last field of a line may contain spaces.
 struct StateLine {
     private var rest: Substring?

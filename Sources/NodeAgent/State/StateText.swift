@@ -1,4 +1,5 @@
 import LinuxIO
+import Wire
 
 /// The content of a state file.
 protocol StateContent {
