@@ -91,7 +91,7 @@ struct AgentCheckTests {
         var check = Self.check(request: "replica\n")
         #expect(check.connected(now: Self.start) == [.send(Array("replica\n".utf8))] && check.closing == .reset)
         var silent = Self.check()
-        #expect(silent.connected(now: Self.start).isEmpty && !silent.endsWithConnect)
+        #expect(silent.connected(now: Self.start).isEmpty && !silent.target.isBare)
     }
 
     @Test("reports an agent that closes, sends too much or sends nothing; these are no words about the server")

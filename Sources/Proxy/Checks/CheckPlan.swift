@@ -17,11 +17,14 @@ package struct CheckPlan {
     }
 
     /// Creates the plan for a backend's check `option`.
-    package init(_ kind: CheckKind, limits: CheckLimits) {
+    ///
+    /// - Parameter subject: what scripts may ask about the server.
+    package init(_ kind: CheckKind, _ subject: CheckSubject = CheckSubject(), limits: CheckLimits) {
         switch kind {
         case .connect: self.init { ConnectCheck(limits, now: $0) }
         case .mysql(let settings): self.init { MySQLCheck(settings, limits: limits, now: $0) }
         case .external: self.init { ExternalCheck(limits, now: $0) }
+        case .script(let script): self.init { ScriptCheck(script, subject, limits: limits, now: $0) }
         }
     }
 }

@@ -45,12 +45,23 @@ package struct CheckProgress: Equatable, Sendable {
     package var deadline: Instant
 
     private let start: Instant
+    /// The start of the present connect, from which the overall limit counts.
+    private var connectStart: Instant
     private var greetedAfter: Duration?
 
     /// Starts a check whose connect begins now.
     package init(_ limits: CheckLimits, now: Instant) {
-        (self.limits, start) = (limits, now)
+        (self.limits, start, connectStart) = (limits, now, now)
         deadline = now.advanced(by: limits.connect)
+    }
+
+    /// Records the start of another connect, with the limits of the first one. Returns false if the check has finished.
+    @discardableResult
+    package mutating func reconnect(now: Instant) -> Bool {
+        guard stage == .connected else { return false }
+        (stage, connectStart) = (.connecting, now)
+        deadline = now.advanced(by: limits.connect)
+        return true
     }
 
     /// Records the connection. Returns false if the check was connected already or has finished.
@@ -58,7 +69,7 @@ package struct CheckProgress: Equatable, Sendable {
     package mutating func connected(now: Instant) -> Bool {
         guard stage == .connecting else { return false }
         stage = .connected
-        deadline = limits.answer.map { now.advanced(by: $0) } ?? start.advanced(by: limits.whole)
+        deadline = limits.answer.map { now.advanced(by: $0) } ?? connectStart.advanced(by: limits.whole)
         return true
     }
 

@@ -6,8 +6,12 @@ package struct ConnectCheck: Check {
     package var progress: CheckProgress
     /// A reset, because the server's process need not see the connection.
     package var closing: CheckClosing { .reset }
-    /// Always true.
-    package var endsWithConnect: Bool { true }
+    /// The server; no bytes are exchanged.
+    package var target: CheckTarget {
+        var target = CheckTarget.server
+        target.isBare = true
+        return target
+    }
 
     /// Starts a check whose connect begins now.
     package init(_ limits: CheckLimits, now: Instant) { progress = CheckProgress(limits, now: now) }

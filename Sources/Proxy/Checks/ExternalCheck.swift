@@ -19,8 +19,8 @@ package struct ExternalCheck: Check {
 
     /// The stage, the time limits and the verdict. A program that runs counts as connected.
     package var progress: CheckProgress
-    /// Always true.
-    package var runsProgram: Bool { true }
+    /// The helper process.
+    package var target: CheckTarget { .program }
     /// A reset, which is a plain close between processes.
     package var closing: CheckClosing { .reset }
     private var answers = ExternalCheckReader()

@@ -86,7 +86,8 @@ package final class CheckRunner {
                 let limits = CheckLimits(settings, of: backend)
                 let schedule = CheckSchedule(settings, spread, position: backend.checksAtOnce ? 0 : position, of: count, now: reactor.now)
                 let slot = CheckSlot(
-                    reference, settings, limits, plan(reference, limits), schedule: schedule, address: initialAddress(reference))
+                    reference, settings, limits, plan(reference, limits), sessionHeader: server.proxyHeader, schedule: schedule,
+                    address: initialAddress(reference))
                 attach(slot)
                 row.append(slot)
                 position += 1
@@ -161,7 +162,8 @@ package final class CheckRunner {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
         let schedule = CheckSchedule(model.settings, position: 0, of: 1, now: reactor.now)
-        let trial = CheckSlot(server, model.settings, model.limits, plan(server, model.limits), schedule: schedule, address: address, answer)
+        let trial = CheckSlot(
+            server, model.settings, model.limits, plan(server, model.limits), sessionHeader: model.sessionHeader, schedule: schedule, address: address, answer)
         attach(trial)
         trials.append(trial)
         begin(trial)
@@ -219,13 +221,18 @@ package final class CheckRunner {
     private func begin(_ slot: CheckSlot) {
         slot.schedule.start()
         let check = slot.plan.begin(reactor.now)
-        // As in HAProxy, `addr` and `port` do not apply to a program: it gets the server's own address.
-        guard let target = check.runsProgram ? slot.address : slot.target else { return failAtStart(check, slot, slot.missingTargetReason, .node) }
+        connect(check, to: check.target, slot)
+    }
+
+    /// Opens a connection for a check.
+    private func connect(_ check: any Check, to target: CheckTarget, _ slot: CheckSlot) {
+        guard let address = slot.address(of: target) else { return failAtStart(check, slot, slot.missingTargetReason, .node) }
+        let header = slot.header(for: target)
         var opened: OpenFile?
         do throws(SystemError) {
-            let (file, progress) = try connect(to: target, for: check, slot)
+            let (file, progress) = try open(address, isProgram: target.isProgram, isBare: target.isBare && header == nil, slot)
             opened = file
-            let attempt = CheckAttempt(file: file, check: check, now: reactor.now)
+            let attempt = CheckAttempt(file: file, check: check, address: address, header: header, now: reactor.now)
             try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
             slot.attempt = attempt
             arm(slot)
@@ -237,15 +244,15 @@ package final class CheckRunner {
         }
     }
 
-    /// Opens the check's connection: to the helper process for a check that a program makes, otherwise to the server.
-    private func connect(to target: SocketAddress, for check: any Check, _ slot: CheckSlot) throws(SystemError) -> (OpenFile, ConnectProgress) {
-        if check.runsProgram { return (try openProgram(slot.server, target), .connected) }
-        let file = OpenFile(try openSocket(target))
-        guard case .ip = target else { return (file, try Sockets.connect(file.raw, to: target)) }
+    /// Opens the check's connection: to the helper process for a program, otherwise to the server.
+    private func open(_ address: SocketAddress, isProgram: Bool, isBare: Bool, _ slot: CheckSlot) throws(SystemError) -> (OpenFile, ConnectProgress) {
+        if isProgram { return (try openProgram(slot.server, address), .connected) }
+        let file = OpenFile(try openSocket(address))
+        guard case .ip = address else { return (file, try Sockets.connect(file.raw, to: address)) }
         try source.bind(file.raw, slot.server)
         do throws(SystemError) {
-            try prepare(file.raw, for: check, slot)
-            return (file, try Sockets.connect(file.raw, to: target))
+            try prepare(file.raw, isBare: isBare)
+            return (file, try Sockets.connect(file.raw, to: address))
         } catch {
             source.release(file.raw, slot.server)
             throw error
@@ -259,10 +266,9 @@ package final class CheckRunner {
         conclude(slot, check, result)
     }
 
-    /// Sets the socket option that the check needs. A check that ends with the connect omits the last packet of the handshake, as in HAProxy, and sends a reset
-    /// instead. The server's process thus never sees the connection, which saves work on both sides.
-    private func prepare(_ raw: Int32, for check: any Check, _ slot: CheckSlot) throws(SystemError) {
-        let isBare = check.endsWithConnect && slot.settings.proxyHeader == nil
+    /// Sets the socket option that the check needs. For a check that ends with the connect (`isBare`), the kernel omits the last packet of the handshake, as in
+    /// HAProxy, and sends a reset instead. The server's process thus never sees the connection, which saves work on both sides.
+    private func prepare(_ raw: Int32, isBare: Bool) throws(SystemError) {
         let (option, value): (Int32, Int32) = isBare ? (TCP_QUICKACK, 0) : (TCP_NODELAY, 1)
         try Sockets.set(option, at: Int32(IPPROTO_TCP), to: value, on: raw)
     }
@@ -309,7 +315,7 @@ package final class CheckRunner {
 
     private func connected(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         attempt.isConnected = true
-        if let form = slot.settings.proxyHeader, !attempt.check.runsProgram { attempt.unsent += Self.header(form, on: attempt.file.raw, to: slot.target) }
+        if let form = attempt.header { attempt.unsent += Self.header(form, on: attempt.file.raw, to: attempt.address) }
         if !attempt.unsent.isEmpty { send(slot, attempt) }
         guard slot.attempt === attempt else { return }
         carryOut(attempt.check.connected(now: reactor.now), slot, attempt)
@@ -318,8 +324,8 @@ package final class CheckRunner {
 
     /// The header that a check sends first. It is made for no client: as in HAProxy, version 1 then contains the addresses of the check's own connection, and
     /// version 2 none.
-    private static func header(_ form: ProxyHeaderForm, on raw: Int32, to target: SocketAddress?) -> [UInt8] {
-        guard form == .text, case .ip(let source, let sourcePort)? = Sockets.localAddress(raw), case .ip(let destination, let port)? = target else {
+    private static func header(_ form: ProxyHeaderForm, on raw: Int32, to target: SocketAddress) -> [UInt8] {
+        guard form == .text, case .ip(let source, let sourcePort)? = Sockets.localAddress(raw), case .ip(let destination, let port) = target else {
             return form.bytes(ProxyHeader(nil))
         }
         return form.bytes(ProxyHeader(.init(source: source, sourcePort: sourcePort, destination: destination, destinationPort: port)))
@@ -327,9 +333,11 @@ package final class CheckRunner {
 
     private func receive(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         do throws(SystemError) {
-            guard let bytes = try Sockets.receive(attempt.file.raw, upTo: receiveBytesMax) else { return }
+            guard !attempt.hasEnded, let bytes = try Sockets.receive(attempt.file.raw, upTo: receiveBytesMax) else { return }
             let now = reactor.now
+            attempt.hasEnded = bytes.isEmpty
             carryOut(bytes.isEmpty ? attempt.check.ended(now: now) : attempt.check.received(bytes, now: now), slot, attempt)
+            if attempt.hasEnded, slot.attempt === attempt { rewatch(slot, attempt) }
         } catch {
             fail(error, slot, attempt)
         }
@@ -345,6 +353,9 @@ package final class CheckRunner {
             case .send(let bytes):
                 attempt.unsent += bytes
                 send(slot, attempt)
+            case .connect(let target):
+                drop(slot)
+                return connect(attempt.check, to: target, slot)
             case .finished(let result):
                 guard slot.attempt === attempt else { return }
                 drop(slot)
@@ -362,6 +373,7 @@ package final class CheckRunner {
             let sent = try Sockets.send(attempt.file.raw, attempt.unsent)
             attempt.unsent = attempt.unsent.dropFirst(sent)
             rewatch(slot, attempt)
+            if attempt.unsent.isEmpty, slot.attempt === attempt { carryOut(attempt.check.sent(now: reactor.now), slot, attempt) }
         } catch {
             // After the verdict a lost quit is harmless.
             fail(error, slot, attempt)
@@ -369,7 +381,8 @@ package final class CheckRunner {
     }
 
     private func rewatch(_ slot: CheckSlot, _ attempt: CheckAttempt) {
-        let interest: Interest = attempt.unsent.isEmpty ? .read : [.read, .write]
+        var interest: Interest = attempt.hasEnded ? [] : .read
+        if !attempt.unsent.isEmpty { interest.formUnion(.write) }
         guard interest != attempt.interest else { return }
         attempt.interest = interest
         do throws(SystemError) {

@@ -6,6 +6,8 @@ final class CheckSlot {
     let server: ServerReference
     let limits: CheckLimits
     let settings: CheckSettings
+    /// The PROXY header of the server's sessions.
+    let sessionHeader: ProxyHeaderForm?
     /// The plan for the current address.
     var plan: CheckPlan
     var schedule: CheckSchedule
@@ -20,10 +22,10 @@ final class CheckSlot {
     let answer: ((Bool) -> Void)?
 
     init(
-        _ server: ServerReference, _ settings: CheckSettings, _ limits: CheckLimits, _ plan: CheckPlan, schedule: CheckSchedule, address: SocketAddress?,
-        _ answer: ((Bool) -> Void)? = nil
+        _ server: ServerReference, _ settings: CheckSettings, _ limits: CheckLimits, _ plan: CheckPlan, sessionHeader: ProxyHeaderForm?,
+        schedule: CheckSchedule, address: SocketAddress?, _ answer: ((Bool) -> Void)? = nil
     ) {
-        (self.server, self.settings, self.limits, self.plan) = (server, settings, limits, plan)
+        (self.server, self.settings, self.limits, self.plan, self.sessionHeader) = (server, settings, limits, plan, sessionHeader)
         (self.schedule, self.address, self.answer) = (schedule, address, answer)
     }
 
@@ -33,16 +35,33 @@ final class CheckSlot {
         return address == nil ? nil : schedule.nextStart
     }
 
-    /// The address to check: the server's, with the `addr` and `port` of its line applied; `nil` without an address or a port.
-    var target: SocketAddress? {
+    /// The address to check: the server's, with the `addr` and `port` of its line applied, and then those of the check; `nil` without an address or a port.
+    func address(of target: CheckTarget) -> SocketAddress? {
         guard let address else { return nil }
-        guard case .ip(let own, let port) = address else { return address }
-        let checkPort = settings.fixedPort ?? port
-        guard checkPort > 0, let host = settings.isAtOtherHost ? settings.address : own else { return nil }
-        return .ip(host, port: checkPort)
+        // As in HAProxy, `addr` and `port` do not apply to a program: it gets the server's own address.
+        guard !target.isProgram else { return address }
+        var host: IPAddress?
+        var port: UInt16 = 0
+        if case .ip(let ownHost, let ownPort) = address {
+            (host, port) = (settings.isAtOtherHost ? settings.address : ownHost, settings.fixedPort ?? ownPort)
+        } else if target.address == nil {
+            return address
+        }
+        (host, port) = (target.address ?? host, target.port ?? port)
+        guard let host, port > 0 else { return nil }
+        return .ip(host, port: port)
     }
 
-    /// Why `target` is `nil`.
+    /// The PROXY header to send to a target.
+    func header(for target: CheckTarget) -> ProxyHeaderForm? {
+        switch target.header {
+        case .ofChecks: settings.proxyHeader
+        case .always: settings.proxyHeader ?? sessionHeader ?? .text
+        case .none: nil
+        }
+    }
+
+    /// Why there is no address to check.
     var missingTargetReason: String {
         guard let name = settings.addressName, settings.address == nil else { return "no port to check" }
         return "no address for '\(name)'"
@@ -54,6 +73,12 @@ final class CheckAttempt {
     let file: OpenFile
     var check: any Check
     var isConnected = false
+    /// Where it connects.
+    let address: SocketAddress
+    /// The PROXY header that precedes the check's bytes.
+    let header: ProxyHeaderForm?
+    /// True once the server has ended the stream, so that no further read is needed.
+    var hasEnded = false
     /// The time that its events have waited for this thread.
     var credit = Duration.zero
     /// When this thread last handled an event of it. No event has waited for longer than since then.
@@ -63,7 +88,7 @@ final class CheckAttempt {
     /// The events that the socket is watched for.
     var interest = Interest.write
 
-    init(file: OpenFile, check: any Check, now: Instant) {
-        (self.file, self.check, lastHandledAt) = (file, check, now)
+    init(file: OpenFile, check: any Check, address: SocketAddress, header: ProxyHeaderForm?, now: Instant) {
+        (self.file, self.check, self.address, self.header, lastHandledAt) = (file, check, address, header, now)
     }
 }

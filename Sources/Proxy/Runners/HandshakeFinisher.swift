@@ -132,6 +132,7 @@ package final class HandshakeFinisher {
             case .send(let bytes):
                 guard (try? Sockets.send(attempt.handshake.file.raw, bytes[...])) == bytes.count else { return end(attempt) }
                 arm(attempt, at: attempt.ending.deadline)
+            case .connect: return end(attempt)
             case .finished(let result):
                 // A successful login is no error.
                 attempt.isHarmless = result.status.isPass

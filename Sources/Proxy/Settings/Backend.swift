@@ -157,6 +157,7 @@ package struct Backend: Equatable, Sendable {
     package func checksTraffic(of server: Server) -> Bool {
         // A session's address may be that of its client's connection.
         guard let check = server.check, self.check != .external, !server.hasClientAddress else { return false }
+        if case .script(let script) = self.check, script.connectsElsewhere { return false }
         if case .unix = server.endpoint { return true }
         guard !check.isAtOtherHost else { return false }
         return check.fixedPort == nil || server.port == check.fixedPort.map { .fixed($0) }

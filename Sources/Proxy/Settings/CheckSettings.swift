@@ -8,6 +8,8 @@ package enum CheckKind: Equatable, Sendable {
     case mysql(MySQLCheckSettings)
     /// `option external-check`, with the backend's `externalProgram`.
     case external
+    /// `option tcp-check`, `option httpchk`, and the checks of other protocols.
+    case script(CheckScript)
 }
 
 /// `option mysql-check [user U [pre-41|post-41]]`.

@@ -1,0 +1,16 @@
+/// What the script of a check may ask about the checked server and this host. The functions are called while the check runs.
+package struct CheckSubject {
+    /// The server's name.
+    package var serverName = ""
+    /// The name of the server's proxy.
+    package var backendName = ""
+    /// Returns the time in seconds since 1970.
+    package var unixSeconds: () -> Int64 = { 0 }
+    /// Returns how this node sees the server: "UP 2/3; address=10.0.0.1; ...".
+    package var stateText: () -> String = { "" }
+    /// Returns whether the server is down.
+    package var isDown: () -> Bool = { false }
+
+    /// Creates a subject without a name.
+    package init() {}
+}

@@ -1,0 +1,94 @@
+import Patterns
+import Wire
+
+/// The rules of `http-check expect`.
+extension ScriptCheck {
+    /// Judges the response so far.
+    mutating func judgeResponse(_ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+        let isLast = hasEnded || values.answer.count >= CheckScript.bytesMax
+        switch HTTPResponse.parse(values.answer[...], isOfHead: hasAskedForHead, hasEnded: hasEnded) {
+        case .incomplete where !isLast: return .undecided
+        case .incomplete, .malformed: return failure(.layer7InvalidResponse, expectation, step)
+        case .response(let response):
+            code = response.head.status
+            if isConditionalPass { return .asExpected }
+            switch expectation.match {
+            case .status(let ranges):
+                return judgeHead(response, ranges.contains { $0.contains(code) } ? .found : .missing, expectation, step)
+            case .statusExpression(let expression):
+                return judgeHead(response, ScriptMatch(expression.matches(response.head.statusText[...])), expectation, step)
+            case .header(let pattern): return judgeHead(response, match(pattern, in: response.head.headers), expectation, step)
+            default: return judgeBody(response.body, isLast: isLast || response.isComplete, expectation, step)
+            }
+        }
+    }
+
+    /// The judgement about a head, which is complete. The information of a failure is the response's reason.
+    private mutating func judgeHead(_ response: HTTPResponse, _ match: ScriptMatch, _ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+        if case .unable(let reason) = match { return failure(.layer7InvalidResponse, expectation, step, reason: reason) }
+        if (match == .found) != expectation.isNegated { return .asExpected }
+        let reason = expectation.failureText == nil ? ScriptValues.info(response.head.reason) : ""
+        return failure(expectation.failureStatus ?? .layer7WrongStatus, expectation, step, reason: reason)
+    }
+
+    private mutating func judgeBody(_ body: [UInt8], isLast: Bool, _ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+        let status = expectation.failureStatus ?? .layer7InvalidResponse
+        guard !body.isEmpty else {
+            guard isLast else { return .undecided }
+            let reason = expectation.failureText == nil ? "HTTP content check could not find a response body" : ""
+            return failure(status, expectation, step, reason: reason)
+        }
+        if !isLast, let least = expectation.bytesMin, body.count < least { return .undecided }
+        let match = match(expectation.match, in: body[...])
+        switch match {
+        case .tooShort where !isLast: return .undecided
+        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, step, reason: reason)
+        case .missing where !isLast && expectation.bytesMin == nil: return .undecided
+        default: break
+        }
+        if (match == .found) != expectation.isNegated { return .asExpected }
+        let text = expectation.isNegated ? "HTTP check matched unwanted content" : "HTTP content check did not match"
+        return failure(status, expectation, step, reason: expectation.failureText == nil ? text : "")
+    }
+
+    // MARK: Headers
+
+    private func match(_ pattern: CheckHeaderPattern, in headers: [HTTPResponseHead.Header]) -> ScriptMatch {
+        for header in headers {
+            let nameMatch = match(pattern.name, header.name[...], ignoresCase: true)
+            if case .unable = nameMatch { return nameMatch }
+            guard nameMatch == .found else { continue }
+            guard let valuePattern = pattern.value else { return .found }
+            for value in pattern.isWholeLine ? [header.value[...]] : Self.listed(header.value) {
+                let valueMatch = match(valuePattern, value, ignoresCase: false)
+                if valueMatch != .missing { return valueMatch }
+            }
+        }
+        return .missing
+    }
+
+    private func match(_ pattern: CheckHeaderPattern.Text, _ text: ArraySlice<UInt8>, ignoresCase: Bool) -> ScriptMatch {
+        switch pattern {
+        case .expression(let expression): return ScriptMatch(expression.matches(text))
+        case .text(let format, let comparison):
+            var pattern = values.text(format)
+            guard !pattern.isEmpty else { return .unable(Self.emptyFormatInfo) }
+            if ignoresCase { pattern = pattern.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 } }
+            return comparison.holds(text, pattern) ? .found : .missing
+        }
+    }
+
+    /// The values of a header between its commas, without blanks around them. A comma in double quotes is part of a value.
+    private static func listed(_ value: [UInt8]) -> [ArraySlice<UInt8>] {
+        var isQuoted = false
+        let parts = value.split(omittingEmptySubsequences: false) { byte in
+            if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+            return byte == UInt8(ascii: ",") && !isQuoted
+        }
+        return parts.map { part in
+            let start = part.firstIndex { $0 != UInt8(ascii: " ") && $0 != 9 } ?? part.endIndex
+            let end = part.lastIndex { $0 != UInt8(ascii: " ") && $0 != 9 }.map { $0 + 1 } ?? start
+            return part[start..<end]
+        }
+    }
+}

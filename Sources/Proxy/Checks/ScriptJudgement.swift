@@ -1,0 +1,98 @@
+import Patterns
+import Wire
+
+/// What an expectation says about the answer so far.
+enum ScriptJudgement: Equatable {
+    /// The answer is as expected: the next step follows.
+    case asExpected
+    /// More bytes may change the answer.
+    case undecided
+    /// The check has failed, with this status and information.
+    case failed(CheckStatus, String)
+}
+
+/// Whether a pattern occurs.
+enum ScriptMatch: Equatable {
+    case found, missing
+    /// The answer is too short for the pattern.
+    case tooShort
+    /// The pattern cannot be compared, for this reason.
+    case unable(String)
+
+    /// The result of a regular expression, which may reach a limit.
+    init(_ result: Bool?) { self = result.map { $0 ? .found : .missing } ?? .unable(Self.limitInfo) }
+
+    /// The text for an expression that reaches a limit. HAProxy has none: its limits are a hundred times as high.
+    private static let limitInfo = "the regular expression takes too many steps"
+}
+
+extension ScriptCheck {
+    /// Judges the answer so far.
+    mutating func judge(_ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+        if script.kind == .http { return judgeResponse(expectation, step) }
+        let answer = values.answer
+        guard !answer.isEmpty else { return hasEnded ? .failed(expectation.failureStatus ?? .layer7InvalidResponse, step.emptyText) : .undecided }
+        let isLast = hasEnded || answer.count >= CheckScript.bytesMax
+        if !isLast, let least = expectation.bytesMin, answer.count < least { return .undecided }
+        if expectation.match == .ldapBind { return judgeBind(answer, isLast: isLast, expectation, step) }
+        switch match(expectation.match, in: answer[...]) {
+        case .tooShort where !isLast: return .undecided
+        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, step, reason: reason)
+        case .found where !expectation.isNegated: return .asExpected
+        case .found: return failure(expectation.failureStatus ?? .layer7InvalidResponse, expectation, step, isUnwanted: true)
+        case .missing where !isLast && expectation.bytesMin == nil: return .undecided
+        case .missing, .tooShort:
+            return expectation.isNegated ? .asExpected : failure(expectation.failureStatus ?? .layer7InvalidResponse, expectation, step)
+        }
+    }
+
+    /// Compares bytes of an answer, or of a response's body, with a pattern for bytes.
+    func match(_ match: CheckMatch, in bytes: ArraySlice<UInt8>) -> ScriptMatch {
+        switch match {
+        case .string(let pattern), .binary(let pattern): return Self.search(pattern, in: bytes)
+        case .expression(let expression): return ScriptMatch(expression.matches(bytes))
+        case .binaryExpression(let expression): return ScriptMatch(expression.matches(Hexadecimal.upperDigits(Array(bytes))[...]))
+        case .text(let format):
+            let pattern = values.text(format)
+            return pattern.isEmpty ? .unable(Self.emptyFormatInfo) : Self.search(pattern, in: bytes)
+        case .hexadecimal(let format):
+            let digits = values.text(format)
+            guard !digits.isEmpty else { return .unable(Self.emptyFormatInfo) }
+            guard let pattern = Hexadecimal.bytes(digits) else { return .unable("Failed to parse hexastring resulting of eval of a log-format string") }
+            return Self.search(pattern, in: bytes)
+        case .status, .statusExpression, .header, .ldapBind: preconditionFailure("\(match) is no pattern for bytes")
+        }
+    }
+
+    static let emptyFormatInfo = "log-format string evaluated to an empty string"
+
+    private static func search(_ pattern: [UInt8], in bytes: ArraySlice<UInt8>) -> ScriptMatch {
+        bytes.count < pattern.count ? .tooShort : bytes.includes(pattern) ? .found : .missing
+    }
+
+    private mutating func judgeBind(_ answer: [UInt8], isLast: Bool, _ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+        switch LDAPBindResponse.parse(answer[...]) {
+        case .incomplete: return isLast ? failure(.layer7InvalidResponse, expectation, step) : .undecided
+        case .malformed: return failure(.layer7InvalidResponse, expectation, step, reason: "Not LDAPv3 protocol")
+        case .response(let response):
+            code = Int(response.result)
+            guard code != 0 else { return .asExpected }
+            return failure(.layer7WrongStatus, expectation, step, reason: "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9")
+        }
+    }
+
+    /// The failure of an expectation. Its information is `reason`, or the text of `on-error`, or HAProxy's text.
+    ///
+    /// - Parameter isUnwanted: the pattern was found.
+    mutating func failure(
+        _ status: CheckStatus, _ expectation: CheckExpectation, _ step: CheckStep, reason: String = "", isUnwanted: Bool = false
+    ) -> ScriptJudgement {
+        var info = reason
+        if info.isEmpty {
+            info = expectation.failureText.map { values.info($0) } ?? (script.kind == .tcp ? step.mismatchText(expectation.match, isUnwanted: isUnwanted) : "")
+        }
+        if let comment = step.comment { info += " comment: \(comment)" }
+        if let number = expectation.code.flatMap({ values.value($0)?.number }) { code = Int(clamping: number) }
+        return .failed(status, info)
+    }
+}
