@@ -137,7 +137,8 @@ final class Agent {
         let checks = CheckRunner(
             reactor: reactor, backends: configuration.backends, spread: configuration.global.checkSpread,
             receiveBytesMax: configuration.global.tuning.bufferBytes, random: SystemRandomNumberGenerator(),
-            plan: { [databases] in databases.checkPlan(of: $0, $1) }, initialAddress: { [servers] in servers.status(of: $0).address },
+            plan: { [databases, statistics] in databases.checkPlan(of: $0, statistics.checkSubject(of: $0), $1) },
+            initialAddress: { [servers] in servers.status(of: $0).address },
             openSocket: { [unowned self] address throws(SystemError) in try openCheckSocket(address) },
             openProgram: { [unowned self] server, address throws(SystemError) in try openProgram(server, address) },
             source: checkSource, abandoned: { handshakes.finish($1, of: $0) },

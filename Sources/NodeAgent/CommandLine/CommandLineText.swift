@@ -10,7 +10,7 @@ enum CommandLineText {
             Built for: Linux, Swift 6
             Polling: epoll
             Balancing: roundrobin, leastconn, source
-            Protocols: TCP over IPv4, IPv6 and UNIX sockets; health checks: connect, external, mysql
+            Protocols: TCP over IPv4, IPv6 and UNIX sockets; health checks: connect, external, http, ldap, mysql, pgsql, redis, smtp, tcp, tls
 
             """
 

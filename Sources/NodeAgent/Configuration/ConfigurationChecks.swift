@@ -29,7 +29,9 @@ struct ConfigurationChecks {
         configuration.global = draft.global.draft
         for (index, proxy) in proxies.enumerated() where proxy.hasBackend {
             backendIndices[proxy.name] = configuration.backends.count
-            configuration.backends.append(combinedBackend(proxy, identifier: index + 2))
+            var backend = combinedBackend(proxy, identifier: index + 2)
+            completeCheck(of: &backend, proxy)
+            configuration.backends.append(backend)
         }
         assignDatabases()
         assignExternalPrograms(of: proxies)

@@ -105,9 +105,11 @@ final class DatabaseControl {
     }
 
     /// The plan of a server's check; it includes queries if the server's proxy has a section with access.
-    func checkPlan(of server: ServerReference, _ limits: CheckLimits) -> CheckPlan {
+    ///
+    /// - Parameter subject: what scripts may ask about the server.
+    func checkPlan(of server: ServerReference, _ subject: CheckSubject, _ limits: CheckLimits) -> CheckPlan {
         guard accesses.indices.contains(server.backend), let access = accesses[server.backend] else {
-            return CheckPlan(configuration.backends[server.backend].check, limits: limits)
+            return CheckPlan(configuration.backends[server.backend].check, subject, limits: limits)
         }
         return CheckPlan(access, limits: limits) { [unowned self] in apply($0, at: server) }
     }

@@ -168,7 +168,7 @@ final class StatisticsReader: StatisticsSource {
             // As in HAProxy, -1 is shown as an unsigned number of 32 bits.
             row.code = last.status.hasCode ? Int(UInt32(truncatingIfNeeded: last.code)) : nil
             row.duration = last.duration
-            row.text = last.info.isEmpty || last.status.isPass ? nil : last.info
+            row.text = last.info.isEmpty || last.status.isPass && !showsPasses(reference.backend) ? nil : last.info
         }
         row.failures = status.failedChecks
         (row.rise, row.fall, row.health) = (settings.rise, settings.fall, health.value)
@@ -190,6 +190,23 @@ final class StatisticsReader: StatisticsSource {
         let settings = configuration.backends[reference.backend].servers[reference.server].agent?.check
         (row.port, row.address) = (settings?.port ?? 0, settings?.address)
         return row
+    }
+
+    /// True when `last_chk` shows the information of a passed check. As in HAProxy, that of MySQL is only in the log.
+    private func showsPasses(_ backend: Int) -> Bool { if case .script = configuration.backends[backend].check { true } else { false } }
+
+    /// What the scripts of a server's checks may ask.
+    func checkSubject(of server: ServerReference) -> CheckSubject {
+        var subject = CheckSubject()
+        subject.backendName = configuration.backends[server.backend].name
+        subject.serverName = configuration.backends[server.backend].servers[server.server].name
+        subject.unixSeconds = { WallTime.now().seconds }
+        subject.stateText = { [unowned self] in
+            let (row, backend) = (serverStatistics(server), backendStatistics(server.backend))
+            return CheckStateText.text(row, of: subject.backendName, backend, node: process.node)
+        }
+        subject.isDown = { [unowned self] in !servers.status(of: server).isRunning }
+        return subject
     }
 
     func backendStatistics(_ index: Int) -> BackendStatistics {

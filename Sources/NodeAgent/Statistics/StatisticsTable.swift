@@ -22,7 +22,7 @@ enum StatisticsTable {
     static func weight(sixteenths: Int) -> Int { (sixteenths + SlowStart.fullShare - 1) / SlowStart.fullShare }
 
     /// The percentage of its weight that a server in slow start has; 100 for a weight of 0; `nil` for any other server.
-    private static func throttle(_ server: ServerStatistics) -> Int? {
+    static func throttle(_ server: ServerStatistics) -> Int? {
         guard server.isWarming, !server.administration.isDrain else { return nil }
         let full = SlowStart.fullShare * server.weight
         return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full

@@ -111,7 +111,11 @@ struct ConfigurationLine {
 
     /// Takes one of `choices`.
     mutating func takeChoice<Value>(_ choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> Value {
-        let word = try takeRequired()
+        try choice(takeRequired(), among: choices)
+    }
+
+    /// The value of one of `choices`, by its name.
+    func choice<Value>(_ word: String, among choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> Value {
         for (name, value) in choices where name == word { return value }
         let names = choices.map(\.key)
         throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))

@@ -103,9 +103,9 @@ extension ConfigurationSection {
 }
 
 extension ConfigurationLine {
-    /// The candidates for the keyword: the next word, and the next two words if there are two.
+    /// The candidates for the keyword: the next word, and the next two words if there are two, without arguments in parentheses: `tcp-check set-var(x)`.
     fileprivate var firstWords: (one: String, two: String) {
         let one = peek ?? ""
-        return (one, next + 1 < words.count ? "\(one) \(words[next + 1])" : one)
+        return (one, next + 1 < words.count ? "\(one) \(words[next + 1].prefix { $0 != "(" })" : one)
     }
 }

@@ -35,6 +35,8 @@ struct ProxyDraft: Sendable {
     var externalCheck = ExternalCheckDraft()
     /// All `use_backend` lines; the first one gets the sessions.
     var usedBackends: [NameReference] = []
+    /// The `tcp-check` and `http-check` lines.
+    var checkRules = CheckRules()
 
     /// An empty section without `defaults`.
     init(kind: ProxyKind, location: ConfigurationLocation) {
@@ -58,6 +60,7 @@ struct ProxyDraft: Sendable {
         copy.backend.name = name
         copy.frontend.isListen = kind == .listen
         copy.backend.isListen = kind == .listen
+        copy.checkRules = checkRules.inherited(from: backend.check)
         return copy
     }
 }

@@ -11,8 +11,8 @@ enum ProxyKeywords {
         StateFileKeywords.proxies
         + [
             own, BindKeywords.proxies, RoutingKeywords.proxies, BalanceKeywords.proxies, ServerKeywords.proxies, ServerFirstKeywords.proxies,
-            CheckKeywords.proxies, ExternalCheckKeywords.proxies, TimeoutKeywords.proxies, LogKeywords.proxies, ConnectionKeywords.proxies,
-            SourceKeywords.proxies, PersistenceKeywords.proxies,
+            CheckKeywords.proxies, ScriptKeywords.proxies, ExternalCheckKeywords.proxies, TimeoutKeywords.proxies, LogKeywords.proxies,
+            ConnectionKeywords.proxies, SourceKeywords.proxies, PersistenceKeywords.proxies,
         ].flatMap(\.self).inManualOrder() + HealthKeywords.proxies + ZoneKeywords.proxies + ConnectionKeywords.keepAliveTimes
 
     private static let own: [Keyword<ProxyDraft>] = [

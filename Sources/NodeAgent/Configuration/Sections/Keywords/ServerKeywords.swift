@@ -60,7 +60,6 @@ enum ServerKeywords {
         try readAddress(&line, of: &draft.server)
         draft.server.location = line.location
         try line.readOptions(of: ServerOptions.self, into: &draft)
-        try requireCheckPort(draft)
         try draft.requireConsistentState()
         try requireResolvers(&draft)
         warnAboutObserve(draft, &line)
@@ -76,7 +75,6 @@ enum ServerKeywords {
         draft.server.location = line.location
         if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
         try line.readOptions(of: ServerOptions.self, into: &draft)
-        try requireCheckPort(draft)
         try draft.requireConsistentState()
         try requireResolvers(&draft)
         warnAboutObserve(draft, &line)
@@ -91,13 +89,6 @@ enum ServerKeywords {
     private static func readAddress(_ line: inout ConfigurationLine, of server: inout Server) throws(ConfigurationProblem) {
         (server.endpoint, server.port, server.family) = try AddressReader(line).readServer(line.takeRequired())
         if let family = server.family { server.preferredFamily = family }
-    }
-
-    /// Throws if a check has no port: it has no client whose port it could use.
-    private static func requireCheckPort(_ draft: ServerDraft) throws(ConfigurationProblem) {
-        guard draft.isChecked, draft.check.fixedPort == nil, case .client = draft.server.port else { return }
-        if case .unix = draft.server.endpoint { return }
-        throw .missingLine(of: "port", example: "check port 3306', or a port after the address: 'db1.internal:3306")
     }
 
     /// Throws if a service name has no `resolvers`, because only a `resolvers` section resolves SRV records. Each server of the service takes a different

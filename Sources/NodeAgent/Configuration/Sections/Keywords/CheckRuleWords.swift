@@ -1,0 +1,197 @@
+import Proxy
+import Wire
+
+/// The words that `tcp-check` and `http-check` lines have in common.
+extension ConfigurationLine {
+    /// Takes `comment <text>`, if it follows.
+    mutating func takeCheckComment() throws(ConfigurationProblem) -> String? {
+        guard peek != nil else { return nil }
+        _ = try takeChoice(["comment": true])
+        return try takeText("a comment")
+    }
+
+    /// Takes pairs of hexadecimal digits.
+    mutating func takeHexadecimal() throws(ConfigurationProblem) -> [UInt8] {
+        let word = try takeRequired()
+        guard !word.isEmpty, let bytes = Hexadecimal.bytes(word.utf8) else {
+            throw .badValue(word, of: keyword, expected: "pairs of hexadecimal digits, such as 50494e470d0a")
+        }
+        return bytes
+    }
+
+    /// The variable of a keyword such as `set-var(check.NAME)`.
+    func checkVariable() throws(ConfigurationProblem) -> String {
+        let word = words[next - 1]
+        let name = word.split(separator: "(", maxSplits: 1).last.map { String($0.dropLast()) } ?? ""
+        guard word.hasSuffix(")"), word.contains("(") else {
+            throw .badValue(word, of: keyword, expected: "a variable in parentheses, such as \(word.prefix { $0 != "(" })(check.name)")
+        }
+        guard CheckExpression.isVariable(name) else {
+            throw .unsupported("\(word.prefix { $0 != "(" })(\(name))", advice: "only variables such as check.name exist: keep HAProxy for this proxy")
+        }
+        return name
+    }
+
+    // MARK: Formats
+
+    /// Takes a format.
+    mutating func takeCheckFormat(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> CheckFormat {
+        try checkFormat(try takeText("a text with expressions such as %[res.len]"), in: kind)
+    }
+
+    /// Parses a format.
+    func checkFormat(_ word: String, in kind: CheckScript.Kind) throws(ConfigurationProblem) -> CheckFormat {
+        do throws(CheckFormatError) {
+            return try CheckFormat(word, in: kind)
+        } catch {
+            throw problem(with: error)
+        }
+    }
+
+    /// Takes an expression.
+    mutating func takeCheckExpression(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> CheckExpression {
+        let word = try takeText("an expression such as int(250)")
+        do throws(CheckFormatError) {
+            return try CheckExpression(word, in: kind)
+        } catch {
+            throw problem(with: error)
+        }
+    }
+
+    private func problem(with error: CheckFormatError) -> ConfigurationProblem {
+        switch error.reason {
+        case .unknown: .unsupported(error.expression, advice: "checks have no such expression here: keep HAProxy for this proxy")
+        case .notInHTTP: .unsupported(error.expression, advice: "an HTTP response is not available as bytes: keep HAProxy for this proxy")
+        case .unclosed: .badValue(error.expression, of: keyword, expected: "a closing bracket or parenthesis")
+        case .badArguments: .badValue(error.expression, of: keyword, expected: "an expression such as res.payload(0,3),cut_crlf, with arguments of this form")
+        }
+    }
+
+    // MARK: Connects
+
+    private enum ConnectOption {
+        case standard, port, address, proxyHeader, linger, comment
+        /// TLS.
+        case encrypted
+        /// Other options of HAProxy.
+        case foreign
+
+        static let words: KeyValuePairs<String, ConnectOption> = [
+            "default": .standard, "port": .port, "addr": .address, "send-proxy": .proxyHeader, "linger": .linger, "comment": .comment, "ssl": .encrypted,
+            "sni": .encrypted, "alpn": .encrypted, "via-socks4": .foreign, "proto": .foreign,
+        ]
+    }
+
+    /// Takes the options of a `connect` rule.
+    mutating func takeCheckConnect(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> (CheckConnect, comment: String?) {
+        var connect = CheckConnect()
+        var comment: String?
+        while let word = peek {
+            switch try takeChoice(ConnectOption.words) {
+            case .standard: connect.usesServerOptions = true
+            case .port: connect.port = try takeCheckPort(in: kind)
+            case .address: (connect.address, connect.addressPort) = try takeCheckAddress()
+            case .proxyHeader: connect.sendsProxyHeader = true
+            case .linger: connect.lingers = true
+            case .comment: comment = try takeText("a comment")
+            case .encrypted: throw .encryption("\(keyword) \(word)")
+            case .foreign: throw .unsupported("\(keyword) \(word)", advice: "keep HAProxy for this proxy, since it decides how servers are reached")
+            }
+        }
+        return (connect, comment)
+    }
+
+    private mutating func takeCheckPort(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> CheckConnect.Port {
+        guard let word = peek, !word.isEmpty, word.utf8.allSatisfy(ConfigurationValue.isDigit) else { return .expression(try takeCheckExpression(in: kind)) }
+        return .fixed(UInt16(try takeNumber(in: 1...65_535)))
+    }
+
+    private mutating func takeCheckAddress() throws(ConfigurationProblem) -> (IPAddress, port: UInt16?) {
+        let word = try takeRequired()
+        let (endpoint, rule) = try AddressReader(self).readServer(word)
+        guard case .ip(let address, _) = endpoint else { throw .badValue(word, of: keyword, expected: "a numeric address, such as 10.0.0.1") }
+        switch rule {
+        case .fixed(let port): return (address, port)
+        case .client(offset: 0): return (address, nil)
+        case .client: throw .badValue(word, of: keyword, expected: "an address, or an address and a port, such as 10.0.0.1:9200")
+        }
+    }
+
+    // MARK: Expectations
+
+    private enum ExpectOption {
+        case bytesMin, comment, passStatus, failureStatus, timeoutStatus, passText, failureText, code
+
+        static let words: KeyValuePairs<String, ExpectOption> = [
+            "min-recv": .bytesMin, "comment": .comment, "ok-status": .passStatus, "error-status": .failureStatus, "tout-status": .timeoutStatus,
+            "on-success": .passText, "on-error": .failureText, "status-code": .code,
+        ]
+    }
+
+    /// Takes the options and the pattern of an `expect` rule.
+    mutating func takeCheckExpectation(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> (CheckExpectation, comment: String?) {
+        var expectation = CheckExpectation(.string([]))
+        var hasMatch = false
+        var comment: String?
+        while let word = peek {
+            if let option = ExpectOption.words.first(where: { $0.key == word })?.value {
+                next += 1
+                if option == .comment { comment = try takeText("a comment") } else { try take(option, into: &expectation, in: kind) }
+                continue
+            }
+            guard !hasMatch else { throw .surplusArgument(word, of: keyword, shape: shape) }
+            let match = try takeMatchWord()
+            expectation.isNegated = match.isNegated
+            expectation.match = try takeCheckMatch(match.word, in: kind)
+            hasMatch = true
+        }
+        guard hasMatch else { throw .missingArgument(of: keyword, shape: shape) }
+        return (expectation, comment)
+    }
+
+    private mutating func take(_ option: ExpectOption, into expectation: inout CheckExpectation, in kind: CheckScript.Kind) throws(ConfigurationProblem) {
+        switch option {
+        case .bytesMin: expectation.bytesMin = try takeBytesMin()
+        case .comment: break
+        case .passStatus: expectation.passStatus = try takeStatus([.layer7OK, .layer7ConditionalPass, .layer6OK, .layer4OK])
+        case .failureStatus:
+            expectation.failureStatus = try takeStatus([
+                .layer7InvalidResponse, .layer7WrongStatus, .layer7ConditionalPass, .layer6InvalidResponse, .layer4ConnectionProblem,
+            ])
+        case .timeoutStatus: expectation.timeoutStatus = try takeStatus([.layer7Timeout, .layer6Timeout, .layer4Timeout])
+        case .passText: expectation.passText = try takeCheckFormat(in: kind)
+        case .failureText: expectation.failureText = try takeCheckFormat(in: kind)
+        case .code: expectation.code = try takeCheckExpression(in: kind)
+        }
+    }
+
+    /// Takes -1 for none, or a number of bytes.
+    private mutating func takeBytesMin() throws(ConfigurationProblem) -> Int? {
+        guard peek != "-1" else {
+            next += 1
+            return nil
+        }
+        return try takeNumber(in: 0...999_999_999)
+    }
+
+    /// Takes the name of a status, in any case.
+    private mutating func takeStatus(_ choices: [CheckStatus]) throws(ConfigurationProblem) -> CheckStatus {
+        let word = try takeRequired()
+        guard let status = choices.first(where: { $0.name == word.uppercased() }) else {
+            let names = choices.map(\.name)
+            throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))
+        }
+        return status
+    }
+
+    /// Takes exclamation marks, which negate, and the word after them. Blanks between them are allowed.
+    private mutating func takeMatchWord() throws(ConfigurationProblem) -> (word: String, isNegated: Bool) {
+        var isNegated = false
+        while true {
+            let word = try takeRequired()
+            let rest = word.drop { $0 == "!" }
+            if (word.utf8.count - rest.utf8.count) % 2 == 1 { isNegated.toggle() }
+            if !rest.isEmpty || word.isEmpty { return (String(rest), isNegated) }
+        }
+    }
+}
