@@ -4,26 +4,26 @@ import Wire
 /// The rules of `option httpchk`.
 enum HTTPCheckKeywords {
     static let rules: [Keyword<ProxyDraft>] = [
-        rule("comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
+        rule("http-check comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
         rule(
-            "connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
+            "http-check connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
             "Connects, by default to the address and port of the server's checks.", connect),
         Keyword("http-check disable-on-404", .serverSide, "", "A running server that answers 404 keeps its sessions and gets no new ones.", disableOn404),
         rule(
-            "expect", "[<option> <value> ...] [!] <match> <pattern>",
+            "http-check expect", "[<option> <value> ...] [!] <match> <pattern>",
             "Expects `status`, `rstatus`, `hdr` or `fhdr` in the head, or `string`, `rstring` or `string-lf` in the body; `!` expects it to be absent.", expect),
         rule(
-            "send",
+            "http-check send",
             "[meth <method>] [uri <uri>] [uri-lf <format>] [ver <version>] [hdr <name> <format>] [body <text>] [body-lf <format>] [comment <text>] ...",
             "The request, or its parts that differ from `option httpchk`.", send),
         Keyword("http-check send-state", .serverSide, "", "Requests contain the server's state in `X-Haproxy-Server-State`.", sendState),
-        rule("set-var", "<expression>", "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
-        rule("set-var-fmt", "<format>", "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.", setVariableText),
-        rule("unset-var", "", "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
+        rule("http-check set-var", "<expression>", "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
+        rule("http-check set-var-fmt", "<format>", "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.", setVariableText),
+        rule("http-check unset-var", "", "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
     ]
 
     private static func rule(_ name: String, _ arguments: String, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action) -> Keyword<ProxyDraft> {
-        Keyword("http-check \(name)", .serverSide, arguments, repetition: .many, meaning, apply)
+        Keyword(name, .serverSide, arguments, repetition: .many, meaning, apply)
     }
 
     // MARK: The option

@@ -10,40 +10,40 @@ enum ScriptKeywords {
 
     private static let options: [Keyword<ProxyDraft>] = [
         option(
-            "httpchk", "[<method>] [<uri>] [<version>] [<host>]",
+            "option httpchk", "[<method>] [<uri>] [<version>] [<host>]",
             "Checks send an HTTP request, by default `OPTIONS / HTTP/1.0`, and expect a status from 200 to 399.", HTTPCheckKeywords.option),
-        option("ldap-check", "", "Checks bind anonymously to an LDAP server.", ldapCheck),
-        option("pgsql-check", "user <name>", "Checks begin a PostgreSQL session as this user; a request for a password passes.", pgsqlCheck),
-        option("redis-check", "", "Checks send PING to Redis and expect +PONG.", redisCheck),
-        option("smtpchk", "[HELO|EHLO] [<domain>]", "Checks greet an SMTP server, by default with `HELO localhost`, and quit.", smtpCheck),
-        option("ssl-hello-chk", "", "Checks send a TLS hello and expect a TLS record.", tlsHelloCheck),
-        option("tcp-check", "", "Checks follow the `tcp-check` rules; without rules they only connect.", tcpCheck),
+        option("option ldap-check", "", "Checks bind anonymously to an LDAP server.", ldapCheck),
+        option("option pgsql-check", "user <name>", "Checks begin a PostgreSQL session as this user; a request for a password passes.", pgsqlCheck),
+        option("option redis-check", "", "Checks send PING to Redis and expect +PONG.", redisCheck),
+        option("option smtpchk", "[HELO|EHLO] [<domain>]", "Checks greet an SMTP server, by default with `HELO localhost`, and quit.", smtpCheck),
+        option("option ssl-hello-chk", "", "Checks send a TLS hello and expect a TLS record.", tlsHelloCheck),
+        option("option tcp-check", "", "Checks follow the `tcp-check` rules; without rules they only connect.", tcpCheck),
     ]
 
     private static let rules: [Keyword<ProxyDraft>] = [
-        rule("comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
+        rule("tcp-check comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
         rule(
-            "connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
+            "tcp-check connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
             "Connects, by default to the address and port of the server's checks.", connect),
         rule(
-            "expect", "[<option> <value> ...] [!] <match> <pattern>",
+            "tcp-check expect", "[<option> <value> ...] [!] <match> <pattern>",
             "Expects `string`, `rstring`, `binary`, `rbinary`, `string-lf` or `binary-lf` in the answer; `!` expects it to be absent.", expect),
-        rule("send", "<text> [comment <text>]", "Sends a text.", send),
-        rule("send-binary", "<digits> [comment <text>]", "Sends bytes, written as pairs of hexadecimal digits.", sendBinary),
-        rule("send-binary-lf", "<format> [comment <text>]", "Sends bytes, written as a format that gives hexadecimal digits.", sendBinaryFormat),
-        rule("send-lf", "<format> [comment <text>]", "Sends the text of a format.", sendFormat),
-        rule("set-var", "<expression>", "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
-        rule("set-var-fmt", "<format>", "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.", setVariableText),
-        rule("unset-var", "", "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
+        rule("tcp-check send", "<text> [comment <text>]", "Sends a text.", send),
+        rule("tcp-check send-binary", "<digits> [comment <text>]", "Sends bytes, written as pairs of hexadecimal digits.", sendBinary),
+        rule("tcp-check send-binary-lf", "<format> [comment <text>]", "Sends bytes, written as a format that gives hexadecimal digits.", sendBinaryFormat),
+        rule("tcp-check send-lf", "<format> [comment <text>]", "Sends the text of a format.", sendFormat),
+        rule("tcp-check set-var", "<expression>", "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
+        rule("tcp-check set-var-fmt", "<format>", "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.", setVariableText),
+        rule("tcp-check unset-var", "", "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
     ]
 
     /// Options set the same property, so a section with two of them gets a warning.
     private static func option(_ name: String, _ arguments: String, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action) -> Keyword<ProxyDraft> {
-        Keyword("option \(name)", .serverSide, arguments, sameAs: "option mysql-check", meaning, apply)
+        Keyword(name, .serverSide, arguments, sameAs: "option mysql-check", meaning, apply)
     }
 
     private static func rule(_ name: String, _ arguments: String, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action) -> Keyword<ProxyDraft> {
-        Keyword("tcp-check \(name)", .serverSide, arguments, repetition: .many, meaning, apply)
+        Keyword(name, .serverSide, arguments, repetition: .many, meaning, apply)
     }
 
     // MARK: Options
@@ -68,7 +68,7 @@ enum ScriptKeywords {
         if domain != nil, greeting == "HELO" || greeting == "EHLO" {
             command = "\(greeting ?? "HELO") \(try takeName("a host's name", from: &line))"
         } else if let greeting {
-            line.next = line.words.count
+            _ = line.take()
             line.warn(.noEffect("\(line.keyword) \(greeting)", advice: "checks send '\(command)': write '\(line.keyword) HELO NAME' to send a name"))
         }
         proxy.backend.check = .script(ProtocolChecks.smtp(command))
