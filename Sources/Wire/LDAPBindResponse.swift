@@ -1,4 +1,4 @@
-/// The result of an LDAP bind, read from the first bytes of a connection.
+/// The answer to an LDAP bind, read from the first bytes of a connection.
 ///
 ///     30 length                           LDAPMessage
 ///     02 01 01                            messageID: 1
@@ -7,25 +7,19 @@
 /// A length is one byte, or 0x80 plus a count and as many bytes, as Active Directory sends it.
 ///
 /// - SeeAlso: RFC 4511, sections 4.1.1, 4.1.9 and 4.2.2.
-package struct LDAPBindResponse: Equatable, Sendable {
-    /// The outcome of parsing the bytes so far.
-    package enum Parse: Equatable, Sendable {
-        /// More bytes are needed.
-        case incomplete
-        /// Not the answer to the first message of a connection.
-        case malformed
-        /// A whole answer.
-        case response(LDAPBindResponse)
-    }
+package enum LDAPBindResponse: Equatable, Sendable {
+    /// More bytes are needed.
+    case incomplete
+    /// Not the answer to the first message of a connection.
+    case malformed
+    /// A whole answer: 0 for success.
+    case result(UInt8)
 
     /// The most bytes of a message; an answer to an anonymous bind is short.
     package static let messageBytesMax = 16_384
 
-    /// The result code: 0 for success.
-    package let result: UInt8
-
     /// Parses an answer. Bytes after it are ignored.
-    package static func parse(_ bytes: ArraySlice<UInt8>) -> Parse {
+    package static func parse(_ bytes: ArraySlice<UInt8>) -> LDAPBindResponse {
         var reader = ByteReader(bytes)
         guard let tag = reader.readByte() else { return .incomplete }
         guard tag == 0x30 else { return .malformed }
@@ -37,7 +31,7 @@ package struct LDAPBindResponse: Equatable, Sendable {
         guard fields.readBytes(4)?.elementsEqual([0x02, 0x01, 0x01, 0x61]) == true, readLength(&fields) != nil,
             fields.readBytes(2)?.elementsEqual([0x0a, 0x01]) == true, let result = fields.readByte()
         else { return .malformed }
-        return .response(LDAPBindResponse(result: result))
+        return .result(result)
     }
 
     /// Reads a length; `nil` when bytes are missing, and -1 for a form that no answer uses.

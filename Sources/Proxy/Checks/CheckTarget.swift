@@ -4,9 +4,9 @@ import Wire
 package struct CheckTarget: Equatable, Sendable {
     /// Which PROXY header a connection begins with.
     package enum Header: Equatable, Sendable {
-        /// The one of the server's checks, if they have one.
+        /// The header of the server's checks, if they have one.
         case ofChecks
-        /// The one of the server's sessions, or version 1.
+        /// The header of the server's sessions, or version 1.
         case always
         /// None.
         case none

@@ -74,8 +74,8 @@ extension ScriptCheck {
         switch LDAPBindResponse.parse(answer[...]) {
         case .incomplete: return isLast ? failure(.layer7InvalidResponse, expectation, step) : .undecided
         case .malformed: return failure(.layer7InvalidResponse, expectation, step, reason: "Not LDAPv3 protocol")
-        case .response(let response):
-            code = Int(response.result)
+        case .result(let result):
+            code = Int(result)
             guard code != 0 else { return .asExpected }
             return failure(.layer7WrongStatus, expectation, step, reason: "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9")
         }

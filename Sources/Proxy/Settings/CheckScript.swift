@@ -20,7 +20,7 @@ package struct CheckScript: Equatable, Sendable {
 
     /// The family of the rules.
     package let kind: Kind
-    /// The steps; the first one that is not a change of a variable connects.
+    /// The steps; the first step that does not change a variable connects.
     package let steps: [CheckStep]
     /// `http-check disable-on-404`: status 404 of a running server is a conditional pass.
     package let passesOn404: Bool
@@ -34,12 +34,12 @@ package struct CheckScript: Equatable, Sendable {
         if case .connect? = first?.action { self.steps = steps } else { self.steps = [CheckStep(number: 0, .connect(.implied))] + steps }
     }
 
-    /// True when a step connects to an address or a port of its own.
+    /// True when a step has its own address or port.
     package var connectsElsewhere: Bool {
         steps.contains { if case .connect(let connect) = $0.action { connect.isElsewhere } else { false } }
     }
 
-    /// True when every connect has a port of its own, so that the server needs none.
+    /// True when every connect has its own port, so that the server needs none.
     package var hasOwnPorts: Bool {
         steps.allSatisfy { if case .connect(let connect) = $0.action { connect.hasOwnPort } else { true } }
     }
@@ -49,7 +49,7 @@ package struct CheckScript: Equatable, Sendable {
 package struct CheckStep: Equatable, Sendable {
     /// What a step does.
     package enum Action: Equatable, Sendable {
-        /// Opens a connection, after closing the one before.
+        /// Opens a connection, after closing the previous one.
         case connect(CheckConnect)
         /// Sends a message. Bytes that have been received are dropped.
         case send(CheckMessage)
@@ -113,7 +113,7 @@ package struct CheckConnect: Equatable, Sendable {
     /// Creates a rule without options.
     package init(isImplied: Bool = false, usesServerOptions: Bool = false) { (self.isImplied, self.usesServerOptions) = (isImplied, usesServerOptions) }
 
-    /// True when it goes to an address or a port of its own.
+    /// True when it has its own address or port.
     var isElsewhere: Bool { port != nil || address != nil }
 
     /// True when the file names the port.
