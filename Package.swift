@@ -22,6 +22,7 @@ let package = Package(
         .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "Gossip", "LinuxIO", "Proxy", "Seals", "Wire"]),
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
+        .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
         .testTarget(name: "SealsTests", dependencies: ["COpenSSL", "Seals", "Support", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Simulation", "Support", "Wire"]),
@@ -60,7 +61,7 @@ let package = Package(
 
 // `deploy/test` builds parts of the package, so that a build for a few tests compiles few targets.
 let sanitized: Set = ["DataPlaneTests", "LinuxIOTests", "SealsTests"]
-let common: Set = ["CLinux", "COpenSSL", "LinuxIO", "Proxy", "Support", "Wire"]
+let common: Set = ["CLinux", "COpenSSL", "CPCRE2", "LinuxIO", "Patterns", "Proxy", "Support", "Wire"]
 @MainActor func keepOnly(_ names: Set<String>) {
     package.targets.removeAll { !names.contains($0.name) }
     package.products = []
@@ -79,7 +80,7 @@ if let runtime = Context.environment["TSUKADA_FUZZ"] {
     let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=address", runtime, "-lstdc++"])]
     for target in package.targets where ["Gossip", "Proxy", "Wire"].contains(target.name) { target.swiftSettings = instrumented }
     package.targets.append(.target(name: "FuzzWorld", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Fuzz/World"))
-    for name in ["FuzzAnswer", "FuzzDatabase", "FuzzDatagram", "FuzzGreeting", "FuzzHeader", "FuzzRecords", "FuzzRequest"] {
+    for name in ["FuzzAnswer", "FuzzDatabase", "FuzzDatagram", "FuzzGreeting", "FuzzHeader", "FuzzRecords", "FuzzRequest", "FuzzScript"] {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: ["FuzzWorld", "Gossip", "Proxy", "Support", "Wire"], path: "Tests/Fuzz/\(name)", swiftSettings: instrumented,

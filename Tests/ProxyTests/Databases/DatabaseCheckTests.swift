@@ -27,6 +27,7 @@ struct DatabaseCheckTests {
             for output in check.received(incoming, now: Self.start.advanced(by: .milliseconds(5))) {
                 switch output {
                 case .send(let bytes): answer += peer.receive(bytes)
+                case .connect: Issue.record("a second connection")
                 case .finished(let verdict): result = verdict
                 }
             }
@@ -165,7 +166,7 @@ struct DatabaseCheckTests {
                 for output in check.received(incoming, now: now) {
                     switch output {
                     case .send(let bytes): answer += peer.receive(bytes)
-                    case .finished: isOver = true
+                    case .connect, .finished: isOver = true
                     }
                 }
                 incoming = isHanging && asked.contains("SHOW REPLICA STATUS") ? [] : answer

@@ -1,0 +1,58 @@
+import Patterns
+import Testing
+
+@Suite("A regular expression")
+struct RegularExpressionTests {
+    private func matches(_ pattern: String, _ text: String, isCaseSensitive: Bool = true) throws -> Bool? {
+        try RegularExpression(pattern, isCaseSensitive: isCaseSensitive).matches(Array(text.utf8)[...])
+    }
+
+    static let examples: [(pattern: String, text: String, matches: Bool)] = [
+        ("^[+]P", "+PONG", true), ("^[+]P", "-ERR +P", false), ("", "", true), ("a", "", false), ("role:(master|slave)", "x\nrole:master\r\n", true),
+        ("^b", "a\nb", false), ("a$", "a\n", true), ("a.b", "a\nb", false), ("\\d{3}", "abc 123", true), ("(?i)ABC", "xabcx", true),
+        ("^(2[0-9]{2}-[^\\r]*\\r\\n)*2[0-9]{2}[ \\r]", "250-a\r\n250 b\r\n", true), ("\\x00\\xff", "", false),
+    ]
+
+    @Test("matches anywhere in the bytes", arguments: examples.indices)
+    func matchesExamples(index: Int) throws {
+        let (pattern, text, expected) = Self.examples[index]
+        #expect(try matches(pattern, text) == expected)
+    }
+
+    @Test("matches any bytes, also zeros and invalid text")
+    func matchesBytes() throws {
+        #expect(try RegularExpression("\\x00\\xff$").matches([1, 0, 0xff]) == true)
+        #expect(try RegularExpression("^..$").matches([0xc3, 0x28]) == true)
+    }
+
+    @Test("ignores case on request")
+    func ignoresCase() throws {
+        #expect(try matches("^x-[a-z]+$", "X-ABC", isCaseSensitive: false) == true)
+        #expect(try matches("^x-[a-z]+$", "X-ABC") == false)
+    }
+
+    @Test("is refused with PCRE2's reason and the place of the error")
+    func errors() {
+        let error = #expect(throws: RegularExpression.SyntaxError.self) { try RegularExpression("(") }
+        #expect(error?.reason == "missing closing parenthesis" && error?.offset == 1)
+        #expect(throws: RegularExpression.SyntaxError.self) { try RegularExpression("a**") }
+        // Parentheses do not capture, as in HAProxy's checks.
+        #expect(throws: RegularExpression.SyntaxError.self) { try RegularExpression("(a)\\1") }
+        #expect(throws: RegularExpression.SyntaxError.self) {
+            try RegularExpression(String(repeating: "a", count: RegularExpression.patternBytesMax + 1))
+        }
+    }
+
+    @Test("has no answer when a match takes too many steps")
+    func limits() throws {
+        #expect(try matches("(a+)+$", String(repeating: "a", count: 4_096) + "b") == nil)
+        #expect(try matches("(?:a|b)*c", String(repeating: "ab", count: 8_192) + "c") == true)
+    }
+
+    @Test("equals another one with the same text and case")
+    func equality() throws {
+        #expect(try RegularExpression("a") == RegularExpression("a"))
+        #expect(try RegularExpression("a") != RegularExpression("b"))
+        #expect(try RegularExpression("a") != RegularExpression("a", isCaseSensitive: false))
+    }
+}
