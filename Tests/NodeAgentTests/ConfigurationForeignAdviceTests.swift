@@ -66,12 +66,6 @@ struct ConfigurationForeignAdviceTests {
 
     /// Sections whose lines all decide something.
     static let sections: [(text: String, lines: [Int])] = [
-        // A Galera node that is not synced, a Redis replica, a directory that refuses its users: a plain connect would pass.
-        ("backend galera\n option httpchk\n server a 10.0.0.1:3306 check port 9200\n", [2]),
-        ("backend redis\n option tcp-check\n tcp-check send PING\n tcp-check expect string role:master\n server a 10.0.0.1:6379 check\n", [2, 3, 4]),
-        ("backend ldap\n option ldap-check\n server a 10.0.0.1:389 check\n", [2]),
-        ("backend mail\n option smtpchk HELO x\n server a 10.0.0.1:25 check\n", [2]),
-        ("backend pg\n option pgsql-check user x\n server a 10.0.0.1:5432 check\n", [2]),
         // All traffic would go to the emergency pool.
         ("frontend a\n acl dead nbsrv(b) lt 1\n use_backend emergency if dead\nbackend emergency\n", [2, 3]),
         ("frontend a\n use_backend emergency unless { nbsrv(b) gt 0 }\nbackend emergency\n", [2]),

@@ -30,8 +30,8 @@ struct ConfigurationHAProxyTests {
         + [
             "server t 127.0.0.1:8", "server-template t 2 127.0.0.1:8", "default-server check", "retries 2", "balance source", "fullconn 5",
             "timeout server 1s", "timeout tunnel 1s", "option redispatch", "option mysql-check", "option srvtcpka", "option log-health-checks",
-            "load-server-state-from-file none", "option splice-auto", "option tcplog",
-            "balance first", "option allbackups", "retry-on none",
+            "load-server-state-from-file none", "option splice-auto", "option tcplog", "option tcp-check", "option httpchk", "tcp-check send A",
+            "http-check expect status 200", "balance first", "option allbackups", "retry-on none",
         ].map(frontend)
         + ["bind 127.0.0.1:8", "maxconn 5", "backlog 5", "timeout client 1s", "timeout client-fin 1s", "option clitcpka", "option dontlognull"].map(backend)
         + [
@@ -91,6 +91,7 @@ struct ConfigurationHAProxyTests {
         + ["defaults a from b\n", "defaults b\ndefaults a from b\n", "defaults b\ndefaults b\ndefaults a from b\n", "defaults a!\n", "defaults a:b\n"].map {
             $0 + listen("option tcplog")
         }
+        + checks.map(listen)
 
     private static let tuning = [
         "busy-polling", "no busy-polling", "noepoll", "nosplice", "noreuseport", "maxpipes 10", "spread-checks 5", "spread-checks 50", "spread-checks 51",
@@ -181,6 +182,34 @@ struct ConfigurationHAProxyTests {
             "abns@s level admin",
             "tcp@127.0.0.1:8 interface lo v4v6 transparent mss 1000 tcp-ut 5s tfo",
         ].map { global("stats socket \($0)") }
+
+    /// Options and rules of checks.
+    private static let checks: [String] =
+        [
+            "httpchk", "httpchk /x", "httpchk GET / HTTP/1.1\\r\\nHost:\\ x", "httpchk GET / HTTP/1.1\\r\\nbad", "httpchk a b c d e", "tcp-check",
+            "tcp-check x", "redis-check", "redis-check x", "pgsql-check", "pgsql-check user", "pgsql-check user x", "pgsql-check foo x", "smtpchk",
+            "smtpchk HELO", "smtpchk FOO bar", "smtpchk HELO a b", "smtpchk FOO a b", "ldap-check", "ssl-hello-chk",
+        ].map { "option \($0)" } + ["no option httpchk", "no option tcp-check"]
+        + [
+            "send A", "send", "send A B", "send A comment c", "send A comment", "send-binary 00fF", "send-binary abc", "send-binary zz", "send-lf %%",
+            "send-lf %[srv_name]", "send-lf %[foo]", "send-binary-lf %[str(a),hex]", "expect string a", "expect ! string a", "expect !!rstring a",
+            "expect string a rstring b", "expect comment x", "expect rstring (", "expect rstring (a)\\\\1", "expect status 200",
+            "expect ok-status L7RSP string a", "expect ok-status l7okc string a", "expect min-recv -1 string a", "expect min-recv -2 string a",
+            "expect on-error %[res.len] string a",
+            "expect status-code res.payload(0,3) string a", "connect", "connect port 65535", "connect port 65536", "connect port 0",
+            "connect addr 127.0.0.1", "connect addr 127.0.0.1:5", "connect foo", "connect default send-proxy linger", "set-var(check.a) int(1)",
+            "set-var(check.a)", "set-var-fmt(check.a) x", "unset-var(check.a)", "set-var(a) int(1)", "comment", "comment x", "foo",
+        ].map { "tcp-check \($0)" }
+        + [
+            "expect status 200,", "expect status abc", "expect status 300-200", "expect status 200-", "expect binary 00", "expect hdr x",
+            "expect hdr name x value -m beg y", "expect fhdr name -m foo x", "expect hdr name-lf -m reg x", "send", "send hdr a", "send hdr Host a hdr host b",
+            "send foo", "disable-on-404", "disable-on-404 x", "send-state", "set-var(check.a) int(1)", "connect port 1", "foo",
+        ].map { "http-check \($0)" }
+        + [
+            "option tcp-check\n tcp-check send A\n tcp-check connect", "option tcp-check\n tcp-check comment x\n tcp-check connect",
+            "option httpchk\n http-check send\n http-check send", "option httpchk\n http-check expect status 200\n http-check send",
+            "option httpchk\n http-check expect status 200\n http-check connect", "option httpchk\n http-check connect\n http-check send",
+        ]
 
     @Test("a file is accepted or refused alike, with warnings for the same lines", arguments: files)
     func agrees(text: String) throws {

@@ -31,7 +31,8 @@ struct ConfigurationKeywordTests {
             }
             if let first = words.first, first == "no" || first == "default" { words.removeFirst() }
             guard let first = words.first else { continue }
-            let two = words.prefix(2).joined(separator: " ")
+            // Arguments in parentheses are no part of a keyword: `tcp-check set-var(check.x)`.
+            let two = String(words.prefix(2).joined(separator: " ").prefix { $0 != "(" })
             found.insert("\(place.name): \(place.takes(two) ? two : first)")
             let options: String? =
                 switch first {

@@ -188,7 +188,7 @@ extension PlantedError {
             #"keep HAProxy for this proxy, since the condition decides where sessions go"#),
         PlantedError(
             "unsupported-check", line: 35,
-            #"unsupported 'option pgsql-check' in section 'backend replicas'"#,
+            #"unsupported 'option spop-check' in section 'backend replicas'"#,
             #"keep HAProxy for this proxy, since without this check a server that cannot serve gets sessions"#),
         PlantedError(
             "unsupported-section", line: 45,

@@ -58,6 +58,7 @@ struct HostileDatabaseTests {
             for output in check.received(incoming, now: now) {
                 switch output {
                 case .send(let bytes): answer += peer.receive(bytes)
+                case .connect: Issue.record("a second connection")
                 case .finished(let verdict): result = verdict
                 }
             }
