@@ -4,7 +4,7 @@ enum ProxyForeignKeywords {
         [
             // Lines of the files that Debian and Red Hat install.
             ForeignKeywords(.silent, "option httplog;option forwardfor"),
-            ForeignKeywords(.silent, "http-check;" + clientNames + serverNames),
+            ForeignKeywords(.silent, clientNames + serverNames),
             ForeignKeywords(
                 .harmless(advice: "HAProxy refuses it in 'defaults' as well: move it to the proxies that need it"),
                 "capture cookie;" + clientRuleNames + "redirect;stats admin;stats http-request;" + ruleNames
@@ -12,16 +12,13 @@ enum ProxyForeignKeywords {
         ] + everywhere
 
     static let ofFrontend: [ForeignKeywords] =
-        [ForeignKeywords(.silent, clientNames + clientRuleNames), ForeignKeywords(.http, serverNames + ruleNames)] + ofNamed
+        [ForeignKeywords(.silent, clientNames + clientRuleNames), ForeignKeywords(.http, serverNames + ruleNames)] + everywhere
 
     static let ofListen: [ForeignKeywords] =
-        [ForeignKeywords(.silent, clientNames + clientRuleNames + serverNames), ForeignKeywords(.http, ruleNames)] + ofNamed
+        [ForeignKeywords(.silent, clientNames + clientRuleNames + serverNames), ForeignKeywords(.http, ruleNames)] + everywhere
 
     static let ofBackend: [ForeignKeywords] =
-        [ForeignKeywords(.silent, serverNames), ForeignKeywords(.http, clientNames + clientRuleNames + ruleNames)] + ofNamed
-
-    private static let ofNamed: [ForeignKeywords] =
-        [ForeignKeywords(.checksServers, "http-check")] + everywhere
+        [ForeignKeywords(.silent, serverNames), ForeignKeywords(.http, clientNames + clientRuleNames + ruleNames)] + everywhere
 
     /// HTTP keywords about clients, without and with rules, about servers, and about requests. HAProxy warns of the first three only in a section of the other
     /// side, and of the last ones in each TCP proxy.
@@ -85,12 +82,7 @@ enum ProxyForeignKeywords {
     ]
 
     private static let unsupported: [ForeignKeywords] = [
-        ForeignKeywords(
-            .checksServers,
-            """
-            option httpchk;option ldap-check;option pgsql-check;option redis-check;option smtpchk;option spop-check
-            option ssl-hello-chk;option tcp-check;tcp-check
-            """),
+        ForeignKeywords(.checksServers, "option spop-check"),
         ForeignKeywords(
             .harmless(advice: "write 'option tcplog'"),
             "log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps"),
