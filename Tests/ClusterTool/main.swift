@@ -1,5 +1,5 @@
-// The programs that the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a slow link, a stub, and the
-// namespaces' first process.
+// The programs that the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a slow link, a stub, scripted
+// servers, and the namespaces' first process.
 
 import Foundation
 import Support
@@ -45,11 +45,12 @@ case "name-fault": serveNameFault(arguments)
 case "accept": acceptConnections(arguments)
 case "inject": inject(arguments)
 case "activate": activate(arguments)
+case "stage": do { try Stage(path: arguments.text("socket")).serve() } catch { fail("\(error)") }
 case "stub":
     let (address, port) = arguments.endpoint("listen")
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
 default:
     fail(
-        "usage: ClusterTool hold|query|load|abandon|sessions|database|storm|watch|log-receiver|relay|stub|beat|accept|fault|name-fault|inject|activate --name value ..."
+        "usage: ClusterTool hold|query|load|abandon|sessions|database|storm|watch|log-receiver|relay|stub|beat|accept|fault|name-fault|inject|activate|stage --name value ..."
     )
 }
