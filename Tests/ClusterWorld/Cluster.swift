@@ -15,6 +15,8 @@ package final class Cluster: Sendable {
     package let replica01: Database
     package let replica02: Database
     package let primary: Database
+    /// The folder of an empty database.
+    package let emptyDatabase: String
     private let receivers: [String: LogReceiver]
 
     package init() throws {
@@ -33,6 +35,7 @@ package final class Cluster: Sendable {
             "tsukada02": try LogReceiver(on: tsukada02),
         ]
         let template = try Database.makeTemplate(in: world)
+        emptyDatabase = template
         primary = try Database(on: node("dbserver03", 23), identifier: 3, template: template)
         replica01 = try Database(on: node("dbserver01", 21), identifier: 1, template: template)
         replica02 = try Database(on: node("dbserver02", 22), identifier: 2, template: template)

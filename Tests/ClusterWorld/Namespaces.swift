@@ -126,7 +126,13 @@ package final class Node: Sendable {
     /// Starts a long-running program that tests may stop by a signal. Without the shell, nsenter would stop together with its program and outlive everything,
     /// even a killed test.
     package func startStoppable(_ command: [String]) throws -> NodeProcess {
-        try NodeProcess(ChildProcess(entering(["bash", "-c", "\"$@\" & wait", "bash"] + command)), isBehindShell: true)
+        try NodeProcess(ChildProcess(entering(["bash", "-c", "\"$@\" & wait", "bash"] + command)), isBehindAnother: true)
+    }
+
+    /// Starts a program whose processes end together: they have a PID namespace, whose first process is the program.
+    package func startFamily(_ command: [String]) throws -> NodeProcess {
+        let family = ["unshare", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
+        return try NodeProcess(ChildProcess(entering(family + command)), isBehindAnother: true)
     }
 
     /// Runs a program to its end.
@@ -152,14 +158,14 @@ package final class NodeProcess: Sendable {
     /// The process outside. It ends with the program's status as soon as the program ends.
     package let outside: ChildProcess
 
-    private let isBehindShell: Bool
+    private let isBehindAnother: Bool
 
-    /// - Parameter isBehindShell: true when a shell is the child of nsenter and the program is the child of the shell.
-    package init(_ outside: ChildProcess, isBehindShell: Bool = false) { (self.outside, self.isBehindShell) = (outside, isBehindShell) }
+    /// - Parameter isBehindAnother: true when the child of nsenter is a shell or unshare, and the program is its child.
+    package init(_ outside: ChildProcess, isBehindAnother: Bool = false) { (self.outside, self.isBehindAnother) = (outside, isBehindAnother) }
 
     /// The program's process; `nil` before nsenter has started it.
     private var inside: Int32? {
-        guard isBehindShell else { return outside.children.first }
+        guard isBehindAnother else { return outside.children.first }
         return outside.children.first.flatMap { ChildProcess.children(of: $0).first }
     }
 

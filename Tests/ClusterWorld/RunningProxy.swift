@@ -97,18 +97,21 @@ package final class RunningProxy: Sendable {
 
     /// Sends a command to the runtime socket, as an operator does.
     package func command(_ text: String) throws -> String {
-        try node.demand(["bash", "-c", "echo '\(text)' | socat -t 10 - UNIX-CONNECT:/var/lib/haproxy/stats"])
+        guard let answer = askSocket("\(node.directory)/lib-haproxy/stats", Array(text.utf8), patience: 10) else {
+            throw ChildProcessError(description: "\(program.tag) on \(node.name) has no runtime socket")
+        }
+        return String(decoding: answer, as: UTF8.self)
     }
 
-    /// Returns a column of `show stat` for the proxy `mysql`, by server name, including `BACKEND` and `FRONTEND`.
-    package func statistics(_ column: String) throws -> [String: String] {
+    /// Returns a column of `show stat` for a proxy, by server name, including `BACKEND` and `FRONTEND`.
+    package func statistics(_ column: String, of proxy: String = "mysql") throws -> [String: String] {
         let lines = try command("show stat").split(separator: "\n")
         let header = lines.first?.split(separator: ",", omittingEmptySubsequences: false) ?? []
         guard let index = header.firstIndex(of: Substring(column)) else { return [:] }
         var values: [String: String] = [:]
         for line in lines.dropFirst() {
             let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-            guard fields.count > index, fields[0] == "mysql" else { continue }
+            guard fields.count > index, fields[0] == proxy else { continue }
             values[String(fields[1])] = String(fields[index])
         }
         return values
