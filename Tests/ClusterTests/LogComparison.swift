@@ -13,16 +13,24 @@ struct IntendedDifference: Sendable {
     static let all = [
         IntendedDifference(
             why: "3.5 names the errno",
-            pattern: #"info: "Connection refused""#,
-            replacement: #"info: "ECONNREFUSED returned by OS (Connection refused)""#),
+            pattern: #"info: "Connection refused( at [^"]*)?""#,
+            replacement: #"info: "ECONNREFUSED returned by OS (Connection refused)$1""#),
+        IntendedDifference(
+            why: "3.5 names the errno",
+            pattern: #"info: "Connection reset by peer( at [^"]*)?""#,
+            replacement: #"info: "ECONNRESET returned by OS (Connection reset by peer)$1""#),
         IntendedDifference(
             why: "3.5 quotes the addresses of a changed name",
-            pattern: #"^mysql/(\w+) changed its IP from (\S*) to (\S+) by (.*)\.$"#,
-            replacement: "mysql/$1: IP changed from '$2' to '$3' by '$4'."),
+            pattern: #"^(\S+/\w+) changed its IP from (\S*) to (\S+) by (.*)\.$"#,
+            replacement: "$1: IP changed from '$2' to '$3' by '$4'."),
         IntendedDifference(
             why: "HAProxy counts one mysql-check twice and writes a second line without the version; ours is a second check",
-            pattern: #"succeeded, reason: Layer7 check passed, code: 0, check duration"#,
-            replacement: #"succeeded, reason: Layer7 check passed, code: 0, info: "VERSION", check duration"#),
+            pattern: #"(server mysql\S* succeeded, reason: Layer7 check passed, code: 0), check duration"#,
+            replacement: #"$1, info: "VERSION", check duration"#),
+        IntendedDifference(
+            why: "3.5 names the state of a session that a server's change has ended",
+            pattern: #" ([DU])- N/"#,
+            replacement: " $1C N/"),
         IntendedDifference(
             why: "2.6 has a proxy for its Lua HTTP client and logs it",
             pattern: #"^Proxy <HTTPCLIENT> stopped .*$"#,
@@ -32,8 +40,38 @@ struct IntendedDifference: Sendable {
     /// tsukada's additions to HAProxy's log lines, or to the end of its text.
     static let additions = [
         IntendedDifference(why: "a DOWN has its reason, also where the checks are logged", pattern: #"( in queue\.) Reason: .*$"#, replacement: "$1"),
+        IntendedDifference(why: "a change of a weight is logged", pattern: #"^Server \S+: weight changed from .*$"#, replacement: ""),
+        IntendedDifference(why: "a limit that is reached is logged", pattern: #"^Proxy \S+ has reached its maxconn .*$"#, replacement: ""),
+        IntendedDifference(
+            why: "a server that leaves a session without an answer is logged", pattern: #"^Server \S+ (is SUSPECT|takes new sessions again).*$"#,
+            replacement: ""),
+        IntendedDifference(why: "a nameserver's failure and its end are logged", pattern: #"^Resolvers \S+: .*$"#, replacement: ""),
         IntendedDifference(why: "start, reload and end are logged", pattern: #"^tsukada \S+ (started|reloaded|restarted|ended).*$"#, replacement: ""),
     ]
+}
+
+/// The lines of a comparison: what differs from run to run, and what a line is about.
+struct LogScope: Sendable {
+    /// Patterns of texts that differ from run to run, and what replaces them.
+    let volatile: [(pattern: String, replacement: String)]
+    /// Returns the subject of a line. Lines about different subjects interleave by chance.
+    let subject: @Sendable (String) -> String
+
+    /// Volatile texts of the lines about servers.
+    static let servers = [
+        (pattern: #"check duration: \d+ms"#, replacement: "check duration: Nms"),
+        (pattern: #"requeued, \d+ total"#, replacement: "requeued, N total"),
+        (pattern: #"\d+ sessions active, \d+ requeued"#, replacement: "N sessions active, N requeued"),
+    ]
+
+    /// The article's cluster.
+    static let article = LogScope(
+        volatile: [
+            (#"172\.20\.0\.30:\d+"#, "CLIENT"),
+            (#"172\.20\.0\.1[12]:3306"#, "NODE"),
+            (#"info: "5\.5\.5-[^"]*""#, #"info: "VERSION""#),
+        ] + servers
+    ) { text in ["mysql/read01", "mysql/read02", "Connect from"].first { text.contains($0) } ?? "the rest" }
 }
 
 enum LogComparison {
@@ -44,9 +82,12 @@ enum LogComparison {
     }
 
     /// Descriptions of the lines that only one log has; empty when the logs agree.
-    static func differences(ours: [LogLine], theirs: [LogLine]) -> [String] {
-        let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.testsHaproxy ? IntendedDifference.all : IntendedDifference.additions) }
-        let theirLines = theirs.compactMap { normal($0, rewrite: IntendedDifference.all) }
+    ///
+    /// - Parameter more: differences that only this comparison intends.
+    static func differences(ours: [LogLine], theirs: [LogLine], in scope: LogScope = .article, more: [IntendedDifference] = []) -> [String] {
+        let theirRewrite = IntendedDifference.all + more
+        let ourLines = ours.compactMap { normal($0, in: scope, rewrite: ProxyProgram.testsHaproxy ? theirRewrite : IntendedDifference.additions) }
+        let theirLines = theirs.compactMap { normal($0, in: scope, rewrite: theirRewrite) }
         let subjects = Set((ourLines + theirLines).map(\.subject)).sorted()
         return subjects.flatMap { subject in
             let left = ourLines.filter { $0.subject == subject }.map(\.text)
@@ -66,22 +107,13 @@ enum LogComparison {
         }
     }
 
-    /// Removes time, pid, tag, ports, durations and the node's name, then applies `rewrite`.
+    /// Removes time, pid, tag and what differs from run to run, then applies `rewrite`.
     /// - Returns: `nil` for a line that only one of the two intentionally writes.
-    static func normal(_ line: LogLine, rewrite: [IntendedDifference]) -> Line? {
+    private static func normal(_ line: LogLine, in scope: LogScope, rewrite: [IntendedDifference]) -> Line? {
         var text = line.text
-        for (pattern, replacement) in [
-            (#"172\.20\.0\.30:\d+"#, "CLIENT"),
-            (#"172\.20\.0\.1[12]:3306"#, "NODE"),
-            (#"check duration: \d+ms"#, "check duration: Nms"),
-            (#"info: "5\.5\.5-[^"]*""#, #"info: "VERSION""#),
-            (#"requeued, \d+ total"#, "requeued, N total"),
-            (#"\d+ sessions active, \d+ requeued"#, "N sessions active, N requeued"),
-        ] + rewrite.map({ ($0.pattern, $0.replacement) }) {
+        for (pattern, replacement) in scope.volatile + rewrite.map({ ($0.pattern, $0.replacement) }) {
             text = text.replacingOccurrences(of: pattern, with: replacement, options: .regularExpression)
         }
-        if text.isEmpty { return nil }
-        let subject = ["mysql/read01", "mysql/read02", "Connect from"].first { text.contains($0) } ?? "the rest"
-        return Line(subject: subject, text: "<\(line.priority)>\(text)")
+        return text.isEmpty ? nil : Line(subject: scope.subject(text), text: "<\(line.priority)>\(text)")
     }
 }
