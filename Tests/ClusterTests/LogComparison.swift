@@ -41,7 +41,8 @@ struct IntendedDifference: Sendable {
     static let additions = [
         IntendedDifference(why: "a DOWN has its reason, also where the checks are logged", pattern: #"( in queue\.) Reason: .*$"#, replacement: "$1"),
         IntendedDifference(why: "a change of a weight is logged", pattern: #"^Server \S+: weight changed from .*$"#, replacement: ""),
-        IntendedDifference(why: "a limit that is reached is logged", pattern: #"^Proxy \S+ has reached its maxconn .*$"#, replacement: ""),
+        IntendedDifference(
+            why: "a limit that is reached is logged", pattern: #"^Proxy \S+ has reached (its maxconn|the maxconn of bind) .*$"#, replacement: ""),
         IntendedDifference(
             why: "a server that leaves a session without an answer is logged", pattern: #"^Server \S+ (is SUSPECT|takes new sessions again).*$"#,
             replacement: ""),

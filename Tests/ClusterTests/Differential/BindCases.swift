@@ -115,6 +115,12 @@ extension DifferentialCase {
             name: "server-path", rows: [.serverLines, .connectCheck],
             sections: "listen CASE\n    bind HOST:80\n    server s1 /run/CASE.9001 check\n    server s2 abns@CASE.9002 check\n",
             servers: ["/run/CASE.9001": .named("path"), "@CASE.9002": .named("abstract")],
-            steps: [.visits(4)] + DifferentialStep.takeDown("@CASE.9002", "s2") + [.visits(2)]),
+            steps: [.visits(4)] + DifferentialStep.takeDown("@CASE.9002", "s2") + [.visits(2)],
+            differences: [
+                IntendedDifference(
+                    why: "a refused connect has the same reason at a UNIX socket as over TCP",
+                    pattern: #"reason: Socket error, info: "General socket error \(Connection refused\)""#,
+                    replacement: #"reason: Layer4 connection problem, info: "ECONNREFUSED returned by OS (Connection refused)""#)
+            ]),
     ]
 }

@@ -26,6 +26,7 @@ struct DifferentialPerformance: Sendable {
     /// Starts the servers and writes the programs.
     func prepare() throws {
         for side in sides {
+            try side.node.demand(["bash", "-c", "rm -f /run/\(item.name).*"])
             let servers = item.servers.map { (address($0.key), $0.value) }
             try side.stage.ask(.serve(Dictionary(uniqueKeysWithValues: servers)))
             for (path, text) in item.programs {
@@ -50,8 +51,13 @@ struct DifferentialPerformance: Sendable {
             }
         }
         // Lines may still arrive.
-        if progress.allSatisfy({ $0.failure == nil }) { _ = eventually(within: 3, interval: 50) { logDifferences().isEmpty } }
-        return progress.compactMap(\.failure) + stepDifferences(progress) + logDifferences()
+        var ofLogs = logDifferences()
+        let patience = progress.allSatisfy { $0.failure == nil } ? 3.0 : 0
+        _ = eventually(within: patience, interval: 50) {
+            if !ofLogs.isEmpty { ofLogs = logDifferences() }
+            return ofLogs.isEmpty
+        }
+        return progress.compactMap(\.failure) + stepDifferences(progress) + ofLogs
     }
 
     private func take(_ steps: ArraySlice<DifferentialStep>, _ progress: DifferentialProgress) {

@@ -41,7 +41,17 @@ enum DifferentialRun {
         """
 
     /// Runs `cases` on both sides and returns the differences.
+    ///
+    /// A case that differs runs again, with the other cases that differ. The reason is haproxy 2.6: with hundreds of checks it sometimes takes the end of an
+    /// earlier connection for the end of a later one that has the same descriptor, because it does not skip stale events.
     static func differences(of cases: [DifferentialCase], in cluster: Cluster) throws -> [String] {
+        let first = try run(cases, in: cluster)
+        for difference in first.values.joined() { print("differs: \(difference)") }
+        return try first.isEmpty ? [] : run(cases.filter { first[$0.name] != nil }, in: cluster).values.flatMap { $0 }
+    }
+
+    /// Starts both programs with `cases` and returns the differences of each case that has some.
+    private static func run(_ cases: [DifferentialCase], in cluster: Cluster) throws -> [String: [String]] {
         let sides = [
             try DifferentialSide(.tsukada, named: "tsukada", on: cluster.tsukada01, in: cluster, cases: cases.map(\.name)),
             try DifferentialSide(.haproxy, named: "haproxy", on: cluster.tsukada02, in: cluster, cases: cases.map(\.name)),
@@ -53,23 +63,22 @@ enum DifferentialRun {
         for each in all { for case .names(let records) in each.item.steps.prefix(1) { try names.serve(records) } }
         try inParallel(all) { try $0.prepare() }
 
-        let verdicts = Mutex<[String: String]>([:])
+        let found = Mutex<[String: [String]]>([:])
         try inParallel(all) { each in
-            let found = try sides.map { try $0.accepts(header + each.sections, as: each.item.name) }
-            for (side, verdict) in zip(sides, found) where !verdict.accepts {
-                verdicts.withLock { $0[each.item.name, default: ""] += "\(each.item.name): \(side.name) refuses the file: \(verdict.output)" }
+            for side in sides {
+                let verdict = try side.accepts(header + each.sections, as: each.item.name)
+                guard !verdict.accepts else { continue }
+                found.withLock { $0[each.item.name, default: []].append("\(each.item.name): \(side.name) refuses the file: \(verdict.output)") }
             }
         }
-        let refused = verdicts.withLock { $0 }
+        let refused = found.withLock { $0 }
         let usable = all.filter { refused[$0.item.name] == nil }
-        let text = header + usable.map(\.sections).joined()
-        for side in sides { try side.start(text) }
+        if usable.isEmpty { return refused }
+        for side in sides { try side.start(header + usable.map(\.sections).joined()) }
         for side in sides { try side.waitForFirstChecks() }
-
-        let found = Mutex(refused.values.sorted())
         try inParallel(usable) { each in
             let differences = each.perform()
-            found.withLock { $0 += differences }
+            if !differences.isEmpty { found.withLock { $0[each.item.name] = differences } }
         }
         return found.withLock { $0 }
     }

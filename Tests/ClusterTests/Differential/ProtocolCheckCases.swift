@@ -161,8 +161,10 @@ extension DifferentialCase {
                 """
             ],
             steps: [
-                .awaitLog("External check passed"), .shell("cat /run/CASE.seen"), .shell("echo 3 > /run/CASE.code"), .awaitLog("is DOWN"),
-                .shell("echo 0 > /run/CASE.code"), .awaitLog("is UP"), .shell("touch /run/CASE.hangs"), .awaitLog("is DOWN"),
+                .awaitLog("External check passed"), .shell("cat /run/CASE.seen"), .shell("echo 3 > /run/CASE.next && mv /run/CASE.next /run/CASE.code"),
+                .awaitLog("is DOWN"),
+                .shell("echo 0 > /run/CASE.next && mv /run/CASE.next /run/CASE.code"), .awaitLog("is UP"), .shell("touch /run/CASE.hangs"),
+                .awaitLog("is DOWN"),
                 .shell("rm /run/CASE.hangs"), .awaitLog("is UP"), .statistics(["status", "check_status", "check_code"]),
             ]),
     ]

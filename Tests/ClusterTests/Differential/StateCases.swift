@@ -159,7 +159,7 @@ extension DifferentialCase {
             varying: [
                 IntendedDifference(
                     why: "names of hosts, weights and priorities of a service: docs/CONFIGURATION.md has the rules",
-                    pattern: #"^.*(IP changed|changed its IP|FQDN|resolves again|administratively READY|weight changed|for maintenance|\[TIME\]).*$"#,
+                    pattern: #"^.*(IP changed|changed its IP|FQDN|resolves again|administratively READY|weight changed|for maintenance|1/2 DOWN|\[TIME\]).*$"#,
                     replacement: "")
             ]),
         DifferentialCase(
@@ -172,7 +172,7 @@ extension DifferentialCase {
                     hold obsolete 300
                 listen CASE
                     bind HOST:80
-                    server-template t 1-3 pool.diff:9001 resolvers CASE_dns resolve-prefer ipv4 init-addr none check
+                    server-template t 1-3 pool.diff:9001 resolvers CASE_dns resolve-prefer ipv4 init-addr none
 
                 """,
             servers: ["127.0.0.221:9001": .named("one"), "127.0.0.222:9001": .named("two")],

@@ -48,7 +48,8 @@ struct VerdictLine: Sendable {
         lines(.bindLimits, .bind, ["name web", "id 7", "maxconn 5", "backlog 5", "nice 5", "process 1", "thread 1", "shards 1", "id x"])
         + lines(.bindLimits, .bind, ["maxconn x"], differs: meaningless)
         + lines(.acceptProxy, .bind, ["accept-proxy", "accept-proxi"])
-        + lines(.bindSockets, .bind, ["interface lo", "mss 500", "v4v6", "v6only", "transparent", "tfo", "tcp-ut 5s", "mss x", "tos 16"])
+        + lines(.bindSockets, .bind, ["interface lo", "mss 500", "v4v6", "v6only", "transparent", "tfo", "tcp-ut 5s", "mss x"])
+        + lines(.bindSockets, .bind, ["tos 16"], differs: later)
         + lines(
             .bindSockets, .bind, ["defer-accept"],
             differs: "refused by name: clients of a protocol in which the server speaks first would never be accepted, and the file does not tell the protocol")
@@ -58,7 +59,7 @@ struct VerdictLine: Sendable {
     private static let proxies =
         lines(.roundrobin, .proxy, ["balance roundrobin", "balance robin"]) + lines(.leastconn, .proxy, ["balance leastconn"])
         + lines(.otherAlgorithms, .proxy, ["balance static-rr", "balance first", "balance source", "balance random", "balance random(3)"])
-        + lines(.serverLines, .proxy, ["default-server inter 1s", "server-template t 2 127.0.0.1:8", "server t *:80", "server t :0", "server t 127.0.0.1:+1"])
+        + lines(.serverLines, .proxy, ["default-server inter 1s", "server-template t 2 127.0.0.1:8", "server t *:80", "server t :80", "server t 127.0.0.1:+1"])
         + lines(
             .retries, .proxy,
             [
