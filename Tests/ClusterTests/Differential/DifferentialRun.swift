@@ -43,7 +43,7 @@ enum DifferentialRun {
     /// Runs `cases` on both sides and returns the differences.
     ///
     /// A case that differs runs again, with the other cases that differ. The reason is haproxy 2.6: with hundreds of checks it sometimes takes the end of an
-    /// earlier connection for the end of a later one that has the same descriptor, because it does not skip stale events.
+    /// earlier connection for the end of a later connection at the same descriptor, because it does not skip stale events.
     static func differences(of cases: [DifferentialCase], in cluster: Cluster) throws -> [String] {
         let first = try run(cases, in: cluster)
         for difference in first.values.joined() { print("differs: \(difference)") }
