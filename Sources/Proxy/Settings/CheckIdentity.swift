@@ -16,6 +16,19 @@ extension Backend {
         case .connect: ["connect"]
         case .mysql(let settings): ["mysql", settings.user ?? "", settings.isPre41 ? "pre-41" : "post-41"]
         case .external: ["external", externalProgram?.command ?? "", externalProgram?.path ?? ""]
+        case .script(let script): ["script"] + script.identity
         }
+    }
+}
+
+extension CheckScript {
+    /// The words that describe what the script asks. Swift's description of a value contains all its fields, so a new option changes the words.
+    fileprivate var identity: [String] {
+        ["\(kind)", "\(passesOn404)", "\(sendsState)"]
+            + steps.map { step in
+                var step = step
+                step.comment = nil
+                return "\(step)"
+            }
     }
 }

@@ -27,7 +27,13 @@ struct GossipPlanCheckTests {
             try plan("check addr checks.internal"), try plan("check send-proxy"), try plan("check send-proxy-v2"),
             try plan("check", proxy: ["option mysql-check"]),
             try plan("check", proxy: ["option mysql-check user x"]), try plan("check", proxy: ["option mysql-check user y"]),
-            try plan("check", proxy: ["option mysql-check user x pre-41"]),
+            try plan("check", proxy: ["option mysql-check user x pre-41"]), try plan("check", proxy: ["option tcp-check"]),
+            try plan("check", proxy: ["option tcp-check", "tcp-check expect string OK"]),
+            try plan("check", proxy: ["option tcp-check", "tcp-check expect ! string OK"]),
+            try plan("check", proxy: ["option tcp-check", "tcp-check expect rstring OK"]),
+            try plan("check", proxy: ["option tcp-check", "tcp-check expect rstring ok"]), try plan("check", proxy: ["option httpchk"]),
+            try plan("check", proxy: ["option httpchk GET /primary"]), try plan("check", proxy: ["option httpchk", "http-check disable-on-404"]),
+            try plan("check", proxy: ["option pgsql-check user x"]), try plan("check", proxy: ["option pgsql-check user y"]),
         ]
         #expect(Set(plans.map { $0.servers[0].check }).count == plans.count && plans.allSatisfy { $0.servers[0].check != 0 })
         #expect(Set(plans.map(\.settings.configuration)).count == plans.count)
@@ -49,6 +55,14 @@ struct GossipPlanCheckTests {
         }
         let (tracking, unchecked) = (try plan("track b"), try plan(""))
         #expect(tracking.servers[0].check == 0 && tracking.settings.configuration == unchecked.settings.configuration)
+    }
+
+    @Test("are the same for scripts that only differ in their comments")
+    func scripts() throws {
+        func check(_ comment: String) throws -> UInt32 {
+            try plan("check", proxy: ["option tcp-check", "tcp-check expect rstring ^OK comment \(comment)"]).servers[0].check
+        }
+        #expect(try check("a") == check("b"))
     }
 
     @Test("of a database section ask the database, whatever the section of its servers checks")

@@ -108,7 +108,7 @@ extension ConfigurationLine {
 
     private mutating func takeCheckAddress() throws(ConfigurationProblem) -> (IPAddress, port: UInt16?) {
         let word = try takeRequired()
-        let (endpoint, rule) = try AddressReader(self).readServer(word)
+        let (endpoint, rule, _) = try AddressReader(self).readServer(word)
         guard case .ip(let address, _) = endpoint else { throw .badValue(word, of: keyword, expected: "a numeric address, such as 10.0.0.1") }
         switch rule {
         case .fixed(let port): return (address, port)
