@@ -200,6 +200,19 @@ struct ScriptCheckTests {
         #expect(result?.status == .layer7InvalidResponse && result?.info == "the regular expression takes too many steps")
     }
 
+    @Test("reads at most as many bytes of an answer as the buffer holds, and then decides", arguments: [100, 20_000])
+    func fullBuffer(size: Int) {
+        var subject = CheckSubject()
+        subject.bytesMax = size
+        let script = CheckScript(.tcp, [CheckStep(number: 1, .expect(CheckExpectation(.string(bytes("end")))))])
+        for (before, isFound) in [(size - 3, true), (size - 2, false)] {
+            var check = ScriptCheck(script, subject, limits: limits(), now: start)
+            _ = check.connected(now: after(1))
+            #expect(check.received([UInt8](repeating: 97, count: before), now: after(2)).isEmpty)
+            #expect(verdict(check.received(bytes("end"), now: after(3)))?.status == (isFound ? .layer7OK : .layer7InvalidResponse))
+        }
+    }
+
     @Test("asks for no new sessions with status 404 only while the server is up", arguments: [false, true])
     func status404(isDown: Bool) {
         var subject = CheckSubject()

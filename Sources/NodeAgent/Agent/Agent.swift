@@ -135,8 +135,7 @@ final class Agent {
         }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }
         let checks = CheckRunner(
-            reactor: reactor, backends: configuration.backends, spread: configuration.global.checkSpread,
-            receiveBytesMax: configuration.global.tuning.bufferBytes, random: SystemRandomNumberGenerator(),
+            reactor: reactor, backends: configuration.backends, spread: configuration.global.checkSpread, random: SystemRandomNumberGenerator(),
             plan: { [databases, statistics] in databases.checkPlan(of: $0, statistics.checkSubject(of: $0), $1) },
             initialAddress: { [servers] in servers.status(of: $0).address },
             openSocket: { [unowned self] address throws(SystemError) in try openCheckSocket(address) },

@@ -9,7 +9,7 @@ extension Agent {
         let backends = configuration.backends
         return CheckRunner(
             reactor: reactor, backends: backends, settings: { $0.agent?.check }, spread: configuration.global.checkSpread,
-            receiveBytesMax: configuration.global.tuning.bufferBytes, random: SystemRandomNumberGenerator(),
+            random: SystemRandomNumberGenerator(),
             plan: { [servers] reference, limits in
                 let backend = backends[reference.backend]
                 let plan = CheckPlan(agentOf: backend.servers[reference.server], in: backend, limits: limits) { orders in

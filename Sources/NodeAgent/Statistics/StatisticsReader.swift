@@ -200,6 +200,7 @@ final class StatisticsReader: StatisticsSource {
         var subject = CheckSubject()
         subject.backendName = configuration.backends[server.backend].name
         subject.serverName = configuration.backends[server.backend].servers[server.server].name
+        subject.bytesMax = min(configuration.global.tuning.bufferBytes, CheckScript.bytesMax)
         subject.unixSeconds = { WallTime.now().seconds }
         subject.stateText = { [unowned self] in
             let (row, backend) = (serverStatistics(server), backendStatistics(server.backend))

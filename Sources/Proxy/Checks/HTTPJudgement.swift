@@ -5,7 +5,7 @@ import Wire
 extension ScriptCheck {
     /// Judges the response so far.
     mutating func judgeResponse(_ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
-        let isLast = hasEnded || values.answer.count >= CheckScript.bytesMax
+        let isLast = hasEnded || values.answer.count >= values.subject.bytesMax
         switch HTTPResponse.parse(values.answer[...], isOfHead: hasAskedForHead, hasEnded: hasEnded) {
         case .incomplete where !isLast: return .undecided
         case .incomplete, .malformed: return failure(.layer7InvalidResponse, expectation, step)

@@ -6,7 +6,7 @@ import Wire
 ///         ^                                                               |
 ///         +------------------------------ connect ------------------------+
 ///
-/// All bytes of an answer stay available to the steps that follow, up to `CheckScript.bytesMax`, until a step sends or connects.
+/// All bytes of an answer stay available to the steps that follow, up to `CheckSubject.bytesMax`, until a step sends or connects.
 package struct ScriptCheck: Check {
     /// The stage, the time limits and the verdict.
     package var progress: CheckProgress
@@ -62,7 +62,7 @@ package struct ScriptCheck: Check {
     /// Judges the answer so far.
     package mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] {
         guard progress.stage == .connected else { return [] }
-        values.answer += bytes.prefix(CheckScript.bytesMax - values.answer.count)
+        values.answer += bytes.prefix(values.subject.bytesMax - values.answer.count)
         return isSending ? [] : run(now)
     }
 
@@ -173,7 +173,7 @@ package struct ScriptCheck: Check {
         case .request(let request):
             hasAskedForHead = request.method == "HEAD"
             let bytes = values.bytes(of: request, sendsState: script.sendsState)
-            guard bytes.count <= CheckScript.bytesMax else {
+            guard bytes.count <= values.subject.bytesMax else {
                 return .failure(Refusal(info: "tcp-check send : failed to build HTTP request at step \(step.number)"))
             }
             return .success(bytes)

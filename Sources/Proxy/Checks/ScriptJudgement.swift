@@ -32,7 +32,7 @@ extension ScriptCheck {
         if script.kind == .http { return judgeResponse(expectation, step) }
         let answer = values.answer
         guard !answer.isEmpty else { return hasEnded ? .failed(expectation.failureStatus ?? .layer7InvalidResponse, step.emptyText) : .undecided }
-        let isLast = hasEnded || answer.count >= CheckScript.bytesMax
+        let isLast = hasEnded || answer.count >= values.subject.bytesMax
         if !isLast, let least = expectation.bytesMin, answer.count < least { return .undecided }
         if expectation.match == .ldapBind { return judgeBind(answer, isLast: isLast, expectation, step) }
         switch match(expectation.match, in: answer[...]) {

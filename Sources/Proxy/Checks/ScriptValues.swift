@@ -29,8 +29,8 @@ enum ScriptValue: Equatable, Sendable {
         }
     }
 
-    /// The result of a converter.
-    func converted(by converter: CheckExpression.Converter) -> ScriptValue {
+    /// The result of a converter, which has at most `bytesMax` bytes.
+    func converted(by converter: CheckExpression.Converter, bytesMax: Int) -> ScriptValue {
         switch converter {
         case .cutLine: .bytes(Array(text.prefix { $0 != 13 && $0 != 10 }))
         case .trimFront(let trimmed): .bytes(Array(text.drop { trimmed.contains($0) }))
@@ -39,7 +39,7 @@ enum ScriptValue: Equatable, Sendable {
         case .lowercased: .bytes(text.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 })
         case .uppercased: .bytes(text.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) ? $0 - 32 : $0 })
         // Only this converter lengthens a value.
-        case .hexadecimal: .bytes(Hexadecimal.upperDigits(Array(binary.prefix(CheckScript.bytesMax / 2))))
+        case .hexadecimal: .bytes(Hexadecimal.upperDigits(Array(binary.prefix(bytesMax / 2))))
         case .bytes(let offset, let length): .bytes(Array(binary.dropFirst(offset).prefix(length ?? .max)))
         case .length: .number(Int64(text.count))
         }
@@ -59,7 +59,7 @@ struct ScriptValues {
     /// The value of an expression; `nil` when its source has none.
     func value(_ expression: CheckExpression) -> ScriptValue? {
         guard let value = value(expression.fetch) else { return nil }
-        return expression.converters.reduce(value) { $0.converted(by: $1) }
+        return expression.converters.reduce(value) { $0.converted(by: $1, bytesMax: subject.bytesMax) }
     }
 
     private func value(_ fetch: CheckExpression.Fetch) -> ScriptValue? {
@@ -86,7 +86,7 @@ struct ScriptValues {
             case .expression(let expression): text += value(expression)?.text ?? []
             }
         }
-        return text.count <= CheckScript.bytesMax ? text : Array(text.prefix(CheckScript.bytesMax))
+        return text.count <= subject.bytesMax ? text : Array(text.prefix(subject.bytesMax))
     }
 
     /// A text for a log line. As in HAProxy, it ends before the first NUL.

@@ -9,8 +9,8 @@ import Synchronization
 ///     24-47   connections of the previous second
 ///     48-63   this second, modulo 65,536
 ///
-/// The connections of the previous second count in proportion to the part of it that is less than a second ago. So the limit holds for every second, wherever it
-/// begins, and after a burst connections are accepted evenly.
+/// The connections of the previous second count in proportion to the part of it that is less than a second ago. So a burst at the end of a second
+/// delays the connections of the next one, which are then accepted evenly.
 struct ConnectionRate: RawRepresentable, Equatable, Sendable {
     private static let countBits: UInt64 = 24
     private static let countMask: UInt64 = (1 << countBits) - 1

@@ -27,7 +27,7 @@ package final class CheckRunner {
     private let reactor: Reactor
     private let spread: CheckSpread
     /// The most bytes of one read.
-    private let receiveBytesMax: Int
+    private static let receiveBytesMax = 16_384
     private var random: any RandomNumberGenerator
     private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
     private let openProgram: (ServerReference, SocketAddress) throws(SystemError) -> OpenFile
@@ -47,7 +47,6 @@ package final class CheckRunner {
     ///
     /// - Parameters:
     ///   - checkSettings: returns the settings of a server's checks; `nil` for a server without them. By default they are those of `check`.
-    ///   - receiveBytesMax: the most bytes of one read.
     ///   - random: spreads the checks.
     ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
@@ -58,8 +57,8 @@ package final class CheckRunner {
     ///   - finished: receives each result and returns the pace of the server's next check.
     package init(
         reactor: Reactor, backends: [Backend], settings checkSettings: (Server) -> CheckSettings? = { $0.check }, spread: CheckSpread = CheckSpread(),
-        receiveBytesMax: Int = Tuning.bufferBytesStandard, random: any RandomNumberGenerator,
-        plan: @escaping (ServerReference, CheckLimits) -> CheckPlan, initialAddress: (ServerReference) -> SocketAddress?,
+        random: any RandomNumberGenerator, plan: @escaping (ServerReference, CheckLimits) -> CheckPlan,
+        initialAddress: (ServerReference) -> SocketAddress?,
         openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
             try Sockets.open(.stream, for: address)
         },
@@ -70,7 +69,7 @@ package final class CheckRunner {
         abandoned: @escaping (ServerReference, OpenFile) -> Bool = { _, _ in false },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
-        (self.reactor, self.spread, self.receiveBytesMax, self.random) = (reactor, spread, receiveBytesMax, random)
+        (self.reactor, self.spread, self.random) = (reactor, spread, random)
         (self.openSocket, self.openProgram, self.source) = (openSocket, openProgram, source)
         (self.plan, self.abandoned, self.finished) = (plan, abandoned, finished)
         let count = backends.reduce(0) { sum, backend in backend.isDisabled ? sum : sum + backend.servers.count { checkSettings($0) != nil } }
@@ -333,7 +332,7 @@ package final class CheckRunner {
 
     private func receive(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         do throws(SystemError) {
-            guard !attempt.hasEnded, let bytes = try Sockets.receive(attempt.file.raw, upTo: receiveBytesMax) else { return }
+            guard !attempt.hasEnded, let bytes = try Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax) else { return }
             let now = reactor.now
             attempt.hasEnded = bytes.isEmpty
             carryOut(bytes.isEmpty ? attempt.check.ended(now: now) : attempt.check.received(bytes, now: now), slot, attempt)
@@ -407,7 +406,7 @@ package final class CheckRunner {
             Sockets.resetAtClose(attempt.file.raw)
         case .orderly:
             // Closing with unread bytes would send a RST.
-            _ = try? Sockets.receive(attempt.file.raw, upTo: receiveBytesMax)
+            _ = try? Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax)
         }
     }
 

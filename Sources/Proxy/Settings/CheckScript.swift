@@ -15,8 +15,8 @@ package struct CheckScript: Equatable, Sendable {
 
     /// The most rules of a script.
     package static let stepsMax = 256
-    /// The most bytes of an answer and of a message, as with HAProxy's default `tune.bufsize`. Further bytes of an answer are not read.
-    package static let bytesMax = 16_384
+    /// The most bytes of an answer and of a message, whatever `tune.bufsize` allows: each read searches the answer again, on the thread of all checks.
+    package static let bytesMax = 262_144
 
     /// The family of the rules.
     package let kind: Kind

@@ -19,7 +19,7 @@ package struct Tuning: Equatable, Sendable {
     /// The largest `bufferBytes`.
     package static let bufferBytesMax = 16 << 20
 
-    /// `tune.bufsize`: the most bytes of a client that are held for a server, and the most bytes of one read of a check's answer.
+    /// `tune.bufsize`: the most bytes of a client that are held for a server, and the most bytes of a check's answer.
     package var bufferBytes = bufferBytesStandard
     /// `tune.maxaccept`: the most connections that a listener accepts before other work has a turn.
     package var acceptsPerTurn = 64

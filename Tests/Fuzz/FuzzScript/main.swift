@@ -83,7 +83,7 @@ private func carryOut(_ outputs: [CheckOutput], _ check: inout ScriptCheck, _ no
     for (index, output) in outputs.enumerated() {
         switch output {
         case .send(let bytes):
-            precondition(!bytes.isEmpty && bytes.count <= CheckScript.bytesMax, "a message of \(bytes.count) bytes")
+            precondition(!bytes.isEmpty && bytes.count <= Tuning.bufferBytesStandard, "a message of \(bytes.count) bytes")
             if let result = carryOut(check.sent(now: now), &check, now) { return result }
         case .connect:
             precondition(index == outputs.count - 1 && check.progress.stage == .connecting, "an action after a connect")
