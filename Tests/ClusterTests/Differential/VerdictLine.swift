@@ -139,8 +139,7 @@ struct VerdictLine: Sendable {
     private static let others =
         lines(
             .nameservers, .resolvers,
-            ["parse-resolv-conf", "accepted_payload_size 4096", "nameserver t tcp@127.0.0.1:53", "nameserver i [::1]:53"])
-        + lines(.nameservers, .resolvers, ["accepted_payload_size 100"], differs: meaningless)
+            ["parse-resolv-conf", "accepted_payload_size 100", "accepted_payload_size 4096", "nameserver t tcp@127.0.0.1:53", "nameserver i [::1]:53"])
         + lines(.resolvePace, .resolvers, ["resolve_retries 3", "timeout resolve 1s", "timeout retry 1s", "timeout x 1s"])
         + lines(.hold, .resolvers, ["hold valid 10s", "hold obsolete 1s", "hold nx 1s", "hold timeout 1s", "hold refused 1s", "hold other 1s", "hold x 1s"])
         + lines(.hold, .resolvers, ["hold stale 1s"], differs: later)
