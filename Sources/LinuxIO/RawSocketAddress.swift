@@ -5,9 +5,9 @@ import Wire
 /// A `SocketAddress` in the kernel's form.
 package struct RawSocketAddress: BitwiseCopyable, Sendable {
     /// The limit on a UNIX socket path in bytes, without its NUL.
-    package static let pathBytesMax = 107
+    package static let pathBytesMax = SocketAddress.pathBytesMax
     /// The limit on an abstract name in bytes, with the NUL at its front.
-    package static let abstractBytesMax = 108
+    package static let abstractBytesMax = SocketAddress.abstractBytesMax
 
     /// The kernel's structure; only the first `length` bytes are valid.
     package var storage = sockaddr_storage()
@@ -45,11 +45,10 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
         case .unix(let path):
             set(sockaddr_un.self) {
                 $0.sun_family = sa_family_t(AF_UNIX)
-                let bytesMax = path.utf8.first == 0 ? RawSocketAddress.abstractBytesMax : RawSocketAddress.pathBytesMax
-                withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(bytesMax)) }
+                withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(SocketAddress.bytesMax(ofPath: path))) }
             }
             // Every byte belongs to an abstract name, including trailing zero bytes.
-            if path.utf8.first == 0 { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, RawSocketAddress.abstractBytesMax)) }
+            if SocketAddress.isAbstract(path) { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, RawSocketAddress.abstractBytesMax)) }
         }
     }
 

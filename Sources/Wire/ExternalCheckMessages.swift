@@ -46,6 +46,7 @@ package struct ExternalCheckReader: Sendable {
 ///     12      n      address
 ///
 /// An address is a byte 4, the IPv4 address and the port; or a byte 6, the IPv6 address and the port; or a byte 1, the length of a UNIX path and the path.
+/// A path that begins with a NUL is an abstract name, all bytes of which count.
 package struct ExternalCheckRequest: Equatable, Sendable {
     /// The index of the backend.
     package var backend: UInt32
@@ -133,9 +134,6 @@ package enum ExternalCheckAnswer: Equatable, Sendable {
 }
 
 extension ByteWriter {
-    /// The longest path of a UNIX socket in bytes.
-    fileprivate static let pathBytesMax = 107
-
     /// Writes an address of an external check. A path is cut at the limit of UNIX sockets.
     mutating func write(_ address: SocketAddress) {
         switch address {
@@ -149,7 +147,7 @@ extension ByteWriter {
             writeBigEndian(low)
             writeBigEndian(port)
         case .unix(let path):
-            let bytes = path.utf8.prefix(Self.pathBytesMax)
+            let bytes = path.utf8.prefix(SocketAddress.bytesMax(ofPath: path))
             write([1, UInt8(bytes.count)])
             write(bytes)
         }
@@ -167,10 +165,10 @@ extension ByteReader {
             guard let high: UInt64 = readBigEndian(), let low: UInt64 = readBigEndian(), let port: UInt16 = readBigEndian() else { return nil }
             return .ip(.v6(high: high, low: low), port: port)
         case 1:
-            guard let count = readByte(), (1...ByteWriter.pathBytesMax).contains(Int(count)), let path = readBytes(Int(count)), !path.contains(0) else {
-                return nil
-            }
-            return .unix(String(decoding: path, as: UTF8.self))
+            guard let bytes = readByte().flatMap({ readBytes(Int($0)) }), !bytes.isEmpty else { return nil }
+            let path = String(decoding: bytes, as: UTF8.self)
+            guard bytes.count <= SocketAddress.bytesMax(ofPath: path), SocketAddress.isAbstract(path) || !bytes.contains(0) else { return nil }
+            return .unix(path)
         default: return nil
         }
     }

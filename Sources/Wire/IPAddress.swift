@@ -130,6 +130,17 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// The path of a UNIX socket, at most 107 bytes; or a NUL, an abstract name and NULs, at most 108 bytes.
     case unix(String)
 
+    /// The limit on the path of a UNIX socket in bytes, without its NUL.
+    package static let pathBytesMax = 107
+    /// The limit on an abstract name in bytes, with the NUL at its front.
+    package static let abstractBytesMax = 108
+
+    /// Whether the path of a UNIX socket is an abstract name, which is no file.
+    package static func isAbstract(_ path: String) -> Bool { path.utf8.first == 0 }
+
+    /// The limit on the bytes of `path`, by its kind.
+    package static func bytesMax(ofPath path: String) -> Int { isAbstract(path) ? abstractBytesMax : pathBytesMax }
+
     /// The port; `nil` for a UNIX socket.
     package var port: UInt16? { if case .ip(_, let port) = self { port } else { nil } }
 
@@ -147,6 +158,6 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// A UNIX socket's path as in the configuration: `/run/s`; `abns@name` for an abstract name.
     package static func text(ofPath path: String) -> String {
-        path.utf8.first == 0 ? "abns@" + path.unicodeScalars.filter { $0 != "\0" }.map { String($0) }.joined() : path
+        isAbstract(path) ? "abns@" + path.unicodeScalars.filter { $0 != "\0" }.map { String($0) }.joined() : path
     }
 }

@@ -6,8 +6,11 @@ import Wire
 struct ExternalCheckMessagesTests {
     private static let addresses: [SocketAddress] = [
         .ip(.v4(0xc0a8_0001), port: 3306), .ip(.v6(high: 0x2001_0db8_0000_0000, low: 1), port: 65_535), .unix("/run/mysqld/mysqld.sock"),
-        .unix(String(repeating: "x", count: 107)),
+        .unix(String(repeating: "x", count: 107)), abstract, .unix("\0" + String(repeating: "x", count: 107)), .unix("\0x"),
     ]
+
+    /// `abns@db`: an abstract name and the NULs after it.
+    static let abstract = SocketAddress.unix("\0db" + String(repeating: "\0", count: 105))
 
     private static var requests: [ExternalCheckRequest] {
         addresses.enumerated().map { ExternalCheckRequest(backend: UInt32($0), server: .max, sessions: 77, address: $1) }
@@ -69,7 +72,8 @@ struct ExternalCheckMessagesTests {
     @Test("are refused with an unknown kind, an empty path, a path with a zero byte, or too long a reason")
     func refusals() {
         let start: [UInt8] = Array(repeating: 0, count: 12)
-        for address in [[0], [2, 1, 1, 1, 1, 0, 1], [1, 0], [1, 2, 0x2f, 0], [1, 1], [1, 108] + Array(repeating: 0x61, count: 108), []] as [[UInt8]] {
+        let long = [[1, 108] + Array(repeating: 0x61, count: 108), [1, 109] + Array(repeating: 0, count: 109)] as [[UInt8]]
+        for address in [[0], [2, 1, 1, 1, 1, 0, 1], [1, 0], [1, 2, 0x2f, 0], [1, 1], []] + long {
             #expect(ExternalCheckRequest((start + address)[...]) == nil, "\(address)")
         }
         for answer in [[], [0], [5], [4] + Array(repeating: 0x61, count: 128)] as [[UInt8]] { #expect(ExternalCheckAnswer(answer[...]) == nil, "\(answer)") }
@@ -79,6 +83,8 @@ struct ExternalCheckMessagesTests {
     func limits() {
         let request = ExternalCheckRequest(backend: 0, server: 0, sessions: 0, address: .unix(String(repeating: "x", count: 400)))
         #expect(request.frame.count == 1 + 12 + 2 + 107)
+        let abstract = ExternalCheckRequest(backend: 0, server: 0, sessions: 0, address: .unix("\0" + String(repeating: "x", count: 400)))
+        #expect(abstract.frame.count == 1 + 12 + 2 + 108)
         let answer = ExternalCheckAnswer.failed(reason: String(repeating: "x", count: 400))
         #expect(answer.frame.count == 1 + 1 + ExternalCheckAnswer.reasonBytesMax)
     }
@@ -105,7 +111,7 @@ struct ExternalCheckTableTests {
             ExternalCheckTable.Server(name: "read01", identifier: 1, connectionsMax: 0),
             ExternalCheckTable.Server(name: "", identifier: .max, connectionsMax: 33),
         ]
-        for (number, listener) in [SocketAddress.ip(.v4(0), port: 3306), .unix("/run/x"), nil].enumerated() {
+        for (number, listener) in [SocketAddress.ip(.v4(0), port: 3306), .unix("/run/x"), nil, ExternalCheckMessagesTests.abstract].enumerated() {
             table.programs.append(
                 ExternalCheckTable.Program(
                     backend: UInt32(number), command: "/usr/bin/check", path: number == 0 ? "" : "/bin", proxyName: "mysql", proxyIdentifier: 2,

@@ -55,7 +55,7 @@ final class InheritedSockets {
     private static func address(of raw: Int32) -> SocketAddress? {
         guard let address = Sockets.localAddress(raw) else { return nil }
         guard case .unix(let path) = address else { return address }
-        guard path.hasSuffix("~"), !ListeningSockets.isAbstract(path), let dot = path.lastIndex(of: ".") else { return path.isEmpty ? nil : address }
+        guard path.hasSuffix("~"), !SocketAddress.isAbstract(path), let dot = path.lastIndex(of: ".") else { return path.isEmpty ? nil : address }
         return .unix(String(path[..<dot]))
     }
 }

@@ -148,7 +148,7 @@ enum ListeningSockets {
                 }
                 return files
             }
-            if isAbstract(path) { return [try openIPWhenFree(request, isShared: false)] }
+            if SocketAddress.isAbstract(path) { return [try openIPWhenFree(request, isShared: false)] }
             guard (1...(RawSocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
             guard request.replacesOthers || !isAnswered(path) || isAbandoned(path) else { throw SystemError("bind", code: EADDRINUSE) }
             return [try openPath(path, request)]
@@ -184,7 +184,7 @@ enum ListeningSockets {
             guard flags >= 0, fcntl(file.raw, F_SETFL, flags | O_NONBLOCK) == 0 else { throw .last("fcntl") }
             switch request.address {
             case .ip: try setInherited(request, on: file.raw, isNew: false)
-            case .unix(let path): if !isAbstract(path) { try setOwner(of: path, request, isNew: false) }
+            case .unix(let path): if !SocketAddress.isAbstract(path) { try setOwner(of: path, request, isNew: false) }
             }
             if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
         } catch {
@@ -194,12 +194,9 @@ enum ListeningSockets {
 
     /// Whether the address can be reached: false for a UNIX socket whose path has been removed.
     static func isReachable(_ address: SocketAddress) -> Bool {
-        guard case .unix(let path) = address, !isAbstract(path) else { return true }
+        guard case .unix(let path) = address, !SocketAddress.isAbstract(path) else { return true }
         return kind(at: path) == .socket
     }
-
-    /// Whether a UNIX socket's address is an abstract name, which is no file.
-    static func isAbstract(_ path: String) -> Bool { path.utf8.first == 0 }
 
     /// Whether the process that answers at a UNIX path is ending, and leaves the path to others.
     private static func isAbandoned(_ path: String) -> Bool {

@@ -36,11 +36,11 @@ struct ProgramInvocation: Equatable {
         environment = table.keepsEnvironment ? inherited.merging(own) { $1 } : own
     }
 
-    /// An address as two words; the port of a path is empty.
+    /// An address as two words. The port of a path is empty, and so is an abstract name: HAProxy passes the bytes before its first NUL, of which there are none.
     private static func words(_ address: SocketAddress) -> (address: String, port: String) {
         switch address {
         case .ip(let host, let port): (host.description, String(port))
-        case .unix(let path): (path, "")
+        case .unix(let path): (SocketAddress.isAbstract(path) ? "" : path, "")
         }
     }
 }

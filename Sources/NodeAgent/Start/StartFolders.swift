@@ -1,5 +1,6 @@
 import LinuxIO
 import Proxy
+import Wire
 
 /// The folders that a start needs and does not create. `-c` only warns of a missing one, because it may be created before the start, for example by
 /// systemd's `RuntimeDirectory`.
@@ -14,11 +15,11 @@ struct StartFolders {
         if let chroot = global.chroot { needed.append((chroot, "global: 'chroot \(chroot)'")) }
         if let file = pidFile ?? global.pidFile { needed.append((Self.folder(of: file), "global: 'pidfile \(file)'")) }
         for socket in global.statsSockets {
-            guard case .unix(let path) = socket.endpoint, !ListeningSockets.isAbstract(path) else { continue }
+            guard case .unix(let path) = socket.endpoint, !SocketAddress.isAbstract(path) else { continue }
             needed.append((Self.folder(of: path), "\(socket.location): 'stats socket \(path)'"))
         }
         for bind in configuration.frontends.lazy.filter({ !$0.isDisabled }).flatMap(\.binds) {
-            guard case .unix(let path) = bind.endpoint, !ListeningSockets.isAbstract(path) else { continue }
+            guard case .unix(let path) = bind.endpoint, !SocketAddress.isAbstract(path) else { continue }
             needed.append((Self.folder(of: path), "\(bind.location): 'bind \(path)'"))
         }
         missing = needed.filter { !Files.isFolder($0.folder) }.map { "\($0.words): folder \($0.folder) does not exist; create it before the start" }

@@ -159,7 +159,7 @@ extension ServerStatistics {
     fileprivate var addressText: String {
         switch address {
         case .ip(let address, _): address.description
-        case .unix(let path): path.utf8.first == 0 ? "-" : path
+        case .unix(let path): SocketAddress.isAbstract(path) ? "-" : path
         case nil: "-"
         }
     }

@@ -39,6 +39,7 @@ struct ProgramInvocationTests {
     static let examples: [(listener: SocketAddress?, server: SocketAddress, arguments: [String], variables: [String])] = [
         (.ip(.v4(0), port: 4101), .ip(.v4(0x7f42_0002), port: 0), ["0.0.0.0", "4101", "127.66.0.2", "0"], ["0.0.0.0", "4101", "127.66.0.2", "0"]),
         (.ip(.anyV6, port: 4102), .ip(.v6(high: 0, low: 1), port: 5003), ["::", "4102", "::1", "5003"], ["::", "4102", "::1", "5003"]),
+        (.unix("\0l\0"), .unix("\0x\0"), ["", "NOT_USED", "", "NOT_USED"], ["", "", "", ""]),
         (.unix("/run/l"), .unix("/run/x"), ["/run/l", "NOT_USED", "/run/x", "NOT_USED"], ["/run/l", "", "/run/x", ""]),
         (nil, .ip(.v4(0x7f42_0002), port: 1), ["NOT_USED", "NOT_USED", "127.66.0.2", "1"], ["", "", "127.66.0.2", "1"]),
     ]

@@ -29,7 +29,7 @@ enum UnixBindKeywords {
 extension UnixBindSettings {
     /// Applies the settings to a bind on a path, but not on an abstract name. The options of its own line take precedence.
     func apply(to bind: inout Bind) {
-        guard case .unix(let path) = bind.endpoint, path.utf8.first != 0 else { return }
+        guard case .unix(let path) = bind.endpoint, !SocketAddress.isAbstract(path) else { return }
         bind.endpoint = .unix(prefix + path)
         bind.permissions = bind.permissions ?? permissions
         (bind.user, bind.group) = (bind.user ?? user, bind.group ?? group)
