@@ -62,6 +62,21 @@ struct CheckIdentityTests {
         #expect(usable(world, at: 0) == [2])
     }
 
+    @Test("is not the one that an alert names when another peer's verdict has differed for 30 s")
+    func alert() throws {
+        let servers = Self.servers(.own, check: 5)
+        let world = try GossipWorld(nodes: 3, servers: servers)
+        world.startAll()
+        // Of the peers with the opposite verdict, the one that checks in another way comes first in the table.
+        world.local(1, .configured(servers: Self.servers(.own, check: 7), configuration: 7))
+        world.run(.seconds(1))
+        for node in 0...2 { for server in [Self.first, Self.second] { world.observe(node, server, .passed) } }
+        for node in 1...2 { for _ in 0..<3 { world.observe(node, Self.first, .failedWithResponse) } }
+        world.run(.seconds(31))
+        #expect(world.alerts(0).filter(\.isAboutViews) == [.viewsDiffer(server: "mysql/1", peer: "node2", isDownHere: false)])
+        #expect(world.alerts(1).filter(\.isAboutViews).isEmpty)
+    }
+
     @Test("is recognized in its records; those of older releases have no such field")
     func codec() {
         let now = Instant(nanoseconds: 50_000_000_000)
@@ -90,6 +105,10 @@ struct CheckIdentityTests {
             #expect(read(short) == nil, "\(cut) bytes of the field are missing")
         }
     }
+}
+
+extension GossipAlert {
+    fileprivate var isAboutViews: Bool { if case .viewsDiffer = self { true } else { false } }
 }
 
 @Suite("A server's state before its first check")

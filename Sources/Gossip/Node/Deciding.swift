@@ -2,15 +2,16 @@ import Wire
 
 /// Feeds the judge, which decides on servers, and carries out its decisions.
 extension GossipNode {
-    /// The rows that count: those of live peers in their proven session whose checks ask the same as this node's.
-    func witnesses(of server: ServerID) -> [HealthRow] {
+    /// The rows that count: those of live peers in their proven session whose checks ask the same as this node's; none for a server that is not configured.
+    func witnesses(of server: ServerID) -> [HealthRow] { judge.view(of: server).map { witnesses(of: $0.server) } ?? [] }
+
+    /// The same for a server of the configuration. It does not read the judge, which `tickJudge` moves out of `self`.
+    private func witnesses(of server: GossipServer) -> [HealthRow] {
         var rows: [HealthRow] = []
-        let check = judge.view(of: server)?.server.check
-        tables.forEachView(of: server) { row in
-            guard check == nil || row.check == check else { return }
-            guard row.observer != settings.node, let index = peerIndex(row.observer), peers[index].isWitness, row.session == peers[index].session else {
-                return
-            }
+        tables.forEachView(of: server.id) { row in
+            guard row.check == server.check, row.observer != settings.node, let index = peerIndex(row.observer), peers[index].isWitness,
+                row.session == peers[index].session
+            else { return }
             rows.append(row)
         }
         return rows

@@ -174,7 +174,7 @@ struct Judge: Sendable {
 
 extension Judge {
     /// Does the work that is due. `witnesses` returns the live peers' rows for a server.
-    mutating func tick(now: Instant, witnesses: (ServerID) -> [HealthRow], into outputs: inout [JudgeOutput]) {
+    mutating func tick(now: Instant, witnesses: (GossipServer) -> [HealthRow], into outputs: inout [JudgeOutput]) {
         var due: [Int] = []
         while let index = deadlines.takeFirst(dueBy: now) { due.append(index) }
         for index in due.sorted() {
@@ -185,8 +185,9 @@ extension Judge {
             }
             if let time = views[index].differenceDeadline, time <= now {
                 update(index) { $0.isDifferenceReported = true }
-                let (id, opposite) = (views[index].server.id, views[index].opposite)
-                if let row = witnesses(id).first(where: { $0.verdict == opposite }) { outputs.append(.viewsDiffer(id, observer: row.observer)) }
+                let view = views[index]
+                let opposed = witnesses(view.server).first { $0.verdict == view.opposite }
+                if let opposed { outputs.append(.viewsDiffer(view.server.id, observer: opposed.observer)) }
             }
         }
     }
