@@ -388,7 +388,8 @@ struct PeerWordTests {
         let since = bench.now
         bench.hear([bench.row(.down)], after: .seconds(10))
         #expect(bench.view.differsSince == since && bench.judge.nextDeadline == since.advanced(by: .seconds(30)))
-        let rows = [bench.row(.up, from: 6), bench.row(.down, from: 8)]
+        let elsewhere = bench.row(.down, from: 7, address: .ip(.v4(10), port: 3_306))
+        let rows = [bench.row(.up, from: 6), elsewhere, bench.row(.down, from: 8)]
         #expect(bench.tick(after: .milliseconds(19_999), rows: rows).isEmpty)
         #expect(bench.tick(after: .milliseconds(1), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
         #expect(bench.judge.nextDeadline == nil && bench.tick(after: .seconds(60), rows: rows).isEmpty)

@@ -85,7 +85,7 @@ struct Judge: Sendable {
     /// Decides on a server again: after an observation, after a peer's row, or when a peer's state has changed.
     mutating func reconsider(_ id: ServerID, witnesses: [HealthRow], now: Instant, into outputs: inout [JudgeOutput]) {
         guard let index = index(id) else { return }
-        let matching = witnesses.filter { $0.address == views[index].address && $0.address != nil }
+        let matching = rows(of: witnesses, matching: views[index])
         let reason = views[index].isDown == nil ? gossipDown(views[index], matching, now: now) : nil
         let isFloor = reason != nil && rules.contains(.minUp) && isAtFloor(views[index])
         update(index) { view in
@@ -109,6 +109,11 @@ struct Judge: Sendable {
             let checkAt = earliestRequest(views[index], now: now)
             update(index) { ($0.isHeldUp, $0.checkAt) = (false, checkAt) }
         }
+    }
+
+    /// The rows of peers that reach the server at this node's address.
+    private func rows(of witnesses: [HealthRow], matching view: ServerView) -> [HealthRow] {
+        witnesses.filter { $0.address == view.address && $0.address != nil }
     }
 
     /// True when the loss of this server would leave fewer than `minUp`. A server that is only FULL counts as well, because it returns unless it is taken down.
@@ -186,7 +191,7 @@ extension Judge {
             if let time = views[index].differenceDeadline, time <= now {
                 update(index) { $0.isDifferenceReported = true }
                 let view = views[index]
-                let opposed = witnesses(view.server).first { $0.verdict == view.opposite }
+                let opposed = rows(of: witnesses(view.server), matching: view).first { $0.verdict == view.opposite }
                 if let opposed { outputs.append(.viewsDiffer(view.server.id, observer: opposed.observer)) }
             }
         }
