@@ -102,7 +102,8 @@ struct StartSockets {
         }
     }
 
-    private static let statsOwner = "stats socket"
+    /// The owner of the stats sockets in messages.
+    static let statsOwner = "stats socket"
 
     /// The owner of a frontend's sockets in messages: "listen mysql".
     static func owner(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }

@@ -6,7 +6,7 @@ extension NameResolution {
         var binds: [(bind: Bind, owner: String)] = []
         for frontend in configuration.frontends where !frontend.isDisabled { binds += frontend.binds.map { ($0, StartSockets.owner(frontend)) } }
         for probe in configuration.probes { binds += probe.binds.map { ($0, "probe \(probe.name)") } }
-        binds += configuration.global.statsSockets.map { (Bind(endpoint: $0.endpoint, location: $0.location), "stats socket") }
+        binds += configuration.global.statsSockets.map { ($0.bind, StartSockets.statsOwner) }
         for (bind, owner) in binds { _ = try? address(of: bind, owner: owner) }
         // Each proxy with 'log global' has the same targets.
         var seen: Set<ConfigurationLocation> = []

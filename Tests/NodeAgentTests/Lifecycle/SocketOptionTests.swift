@@ -143,4 +143,16 @@ struct FamilyNameTests {
         #expect(try names.address(of: bind, owner: "listen a")?.address == IPAddress(address))
         #expect(try names.address(of: server, owner: "a")?.address == IPAddress(address))
     }
+
+    @Test("are resolved in this family before the start, at every listening socket")
+    func trial() {
+        func failures(_ host: String) -> [Int] {
+            var names = Self.resolution()
+            let text = "global\n stats socket \(host):1\nlisten a\n bind \(host):2\nprobe p\n bind \(host):3\n"
+            names.resolvePlaces(of: Configuration.read(text).configuration, own: nil)
+            return names.failures.map(\.location.line)
+        }
+        #expect(failures("ipv4@six") == [4, 6, 2])
+        #expect(failures("ipv6@six").isEmpty)
+    }
 }
