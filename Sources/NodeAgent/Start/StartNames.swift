@@ -16,12 +16,13 @@ extension NameResolution {
         if let section = configuration.gossip, let own { _ = try? place(ofGossip: section, own: own) }
     }
 
-    /// Resolves the names of servers and of the addresses at which they are checked. `failures` then contains those that prevent the start.
+    /// Resolves the names of servers, of the addresses at which they are checked, and of their agents. `failures` then contains those that prevent the start.
     mutating func resolveServers(of configuration: AgentConfiguration) {
         for backend in configuration.backends {
             for server in backend.servers {
                 _ = try? address(of: server, owner: backend.name)
                 _ = try? checkAddress(of: server, owner: backend.name)
+                _ = try? agentAddress(of: server, owner: backend.name)
             }
         }
     }

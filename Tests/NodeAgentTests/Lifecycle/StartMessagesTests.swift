@@ -74,7 +74,7 @@ struct StartNamesTests {
                 bind front.test:3306
                 bind 127.0.0.1:1
                 server s one.test:3306
-                server t two.test:3306 check addr check.test
+                server t two.test:3306 check addr check.test agent-check agent-port 1 agent-addr agent.test
                 server-template u 3 three.test:3306
                 server v 127.0.0.1:1
             probe p
@@ -99,6 +99,9 @@ struct StartNamesTests {
             if let name = configuration.backends[0].servers[place].check?.addressName {
                 configuration.backends[0].servers[place].check?.addressName = "no \(name)"
             }
+            if let name = configuration.backends[0].servers[place].agent?.check.addressName {
+                configuration.backends[0].servers[place].agent?.check.addressName = "no \(name)"
+            }
         }
         configuration.probes[0].binds[0].endpoint = bad(configuration.probes[0].binds[0].endpoint)
         return configuration
@@ -113,7 +116,7 @@ struct StartNamesTests {
             names.resolvePlaces(of: configuration, own: nil)
             #expect(names.failures.map(\.location.line) == [6, 13, 3, 2], "\(names.failures)")
             names.resolveServers(of: configuration)
-            #expect(names.failures.map(\.location.line) == [6, 13, 3, 2, 8, 9, 9, 10], "\(names.failures)")
+            #expect(names.failures.map(\.location.line) == [6, 13, 3, 2, 8, 9, 9, 9, 10], "\(names.failures)")
             #expect(names.failures.allSatisfy { $0.severity == .alert } && names.warnings.isEmpty)
             #expect(
                 names.failures.first?.description
