@@ -1,5 +1,11 @@
 import Proxy
 
+extension ClusterSettings {
+    /// The line from which `-c` resolves the address to receive gossip at: this node's. If the file is for another machine, it is `nil` without `bind`, and any
+    /// line with it.
+    func checkedNode(named node: String) -> Node? { (try? self.node(named: node)) ?? (bind == nil ? nil : nodes.first) }
+}
+
 extension NameResolution {
     /// Resolves the names of listeners, log targets and this node's gossip address. `failures` then contains those that prevent the start.
     mutating func resolvePlaces(of configuration: AgentConfiguration, own: ClusterSettings.Node?) {

@@ -333,14 +333,16 @@ struct Startup {
         let privileges = try privileges(configuration.global, sources, accounts)
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
+        let node = configuration.global.node ?? HostName.current()
         if let section = configuration.gossip {
-            let warning = try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? HostName.current(), owner: privileges.owner)
+            let warning = try StartGossip(section, lookup: lookup).check(node: node, owner: privileges.owner)
             if let warning { messages.report(.warning, warning) }
         }
         try StartAddresses.check(configuration, owner: privileges.owner)
         var names = NameResolution(lookup: lookup, checksOnly: true)
-        names.ask(for: configuration, own: nil)
-        names.resolvePlaces(of: configuration, own: configuration.gossip.flatMap { $0.bind == nil ? nil : $0.nodes.first })
+        let own = configuration.gossip?.checkedNode(named: node)
+        names.ask(for: configuration, own: own)
+        names.resolvePlaces(of: configuration, own: own)
         names.resolveServers(of: configuration)
         try require(names.failures)
         for warning in names.warnings { messages.report(.warning, warning) }

@@ -125,6 +125,16 @@ struct StartNamesTests {
         }
     }
 
+    @Test("include those of this node's gossip line, with '-c' as well")
+    func gossip() throws {
+        func line(_ bind: String, node: String) throws -> Int? {
+            let text = "gossip g\n node one own.test:7946\n node two 10.0.0.2:7946\n key-file /k\n\(bind)"
+            return try #require(Configuration.read(text).configuration.gossip).checkedNode(named: node)?.location.line
+        }
+        #expect(try line("", node: "one") == 2 && line("", node: "two") == 3 && line("", node: "three") == nil)
+        #expect(try line(" bind *:7946\n", node: "two") == 3 && line(" bind *:7946\n", node: "three") == 2)
+    }
+
     @Test("are shown on their lines")
     func showsLine() throws {
         let text = "listen a\n bind front.test:3306\n server front.test 127.0.0.1:1 check\n"
