@@ -41,6 +41,21 @@ struct ConfigurationListenerTests {
             ])
     }
 
+    @Test("are equal only if their addresses are, whatever their texts")
+    func equalTexts() {
+        func isTwice(_ first: String, _ second: String) -> Bool {
+            Self.said("listen a\n bind \(first)\n\(Self.listen)global\n stats socket \(second)\n").contains { $0.contains("duplicate listener") }
+        }
+        // A relative path may look like another form.
+        let different = [
+            ("abns@x", "unix@abns@x"), ("fd@3", "unix@fd@3"), ("10.0.0.1:1", "unix@10.0.0.1:1"), ("ipv4@db:1", "ipv6@db:1"), ("db:1", "ipv6@db:1"),
+        ]
+        for (first, second) in different { #expect(!isTwice(first, second), "\(first) \(second)") }
+        let equal = [("abns@x", "abns@x"), ("/run/x", "unix@/run/x"), ("ipv6@::1:1", "[::1]:1"), ("db:1", "ipv4@db:1"), ("ipv6@db:1", "tcp6@db:1")]
+        for (first, second) in equal { #expect(isTwice(first, second), "\(first) \(second)") }
+        #expect(!isTwice("10.0.0.1:1 interface lo", "10.0.0.1:1"))
+    }
+
     @Test("may have the same address as a disabled proxy")
     func disabledProxy() {
         #expect(Self.said("listen a\n bind :3306\n\(Self.listen)listen b\n disabled\n bind :3306\n\(Self.listen)").isEmpty)
@@ -67,5 +82,8 @@ struct ConfigurationListenerTests {
             try MasterSocket("/run/a,mode,600").check(beside: global)
         }
         #expect(throws: StartError.self) { try MasterSocket("/run/a,made,600") }
+        let named = Configuration.read("global\n stats socket ipv6@db:1\n").configuration.global
+        try MasterSocket("ipv4@db:1").check(beside: named)
+        #expect(throws: StartError.self) { try MasterSocket("ipv6@db:1").check(beside: named) }
     }
 }

@@ -201,10 +201,9 @@ struct ConfigurationChecks {
             listeners += proxy.frontend.binds.map { Listener($0, proxy.title, isShareable && $0.endpoint.port > 0) }
         }
         for probe in configuration.probes { listeners += probe.binds.map { Listener($0, "probe \(probe.name)", false) } }
-        // Sockets of different interfaces may have the same address.
-        var seen: [[String]: Listener] = [:]
+        var seen: [ListenerPlace: Listener] = [:]
         for listener in listeners {
-            let place = [listener.bind.endpoint.description, listener.bind.interface ?? ""]
+            let place = ListenerPlace(listener.bind)
             guard let first = seen[place] else {
                 seen[place] = listener
                 continue

@@ -63,7 +63,7 @@ struct MasterSocket {
     /// Throws if a worker would listen at the same place.
     func check(beside global: GlobalSettings) throws(StartError) {
         for settings in configuration.global.statsSockets {
-            guard let same = global.statsSockets.first(where: { $0.endpoint == settings.endpoint }) else { continue }
+            guard let same = global.statsSockets.first(where: { ListenerPlace($0.bind) == ListenerPlace(settings.bind) }) else { continue }
             throw StartError("-S \(text): the worker has this socket as well, at \(same.location): write another path after '-S'")
         }
     }
