@@ -71,6 +71,7 @@ struct WeightedTurns: Sendable {
         total += weight
         servers.turns[server].window = windowNumber
         if atStart {
+            (window, position) = (total, total)
             open(server, heap: opening, &servers)
         } else {
             servers.turns[server].at = position + max(0, total + window - position) / weight
