@@ -17,7 +17,7 @@ struct ConfigurationForeignAdviceTests {
     /// Names that contain one of these parts but decide nothing: they only set times, counters or logs, or undo a setting that is refused anyway.
     static let harmless: Set<String> = [
         "spread-checks", "max-spread-checks", "stats bind-process", "stats calculate-max-counters", "stats-file", "shm-stats-file",
-        "shm-stats-file-max-objects", "no-check-ssl", "no-ssl", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
+        "shm-stats-file-max-objects", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
         "no-send-proxy-v2-ssl-cn", "option http-tunnel", "resolve_pool_purge_delay", "maxsslrate", "maxsslconn", "timeout client-hs", "socket-stats",
         "option socket-stats", "option contstats", "h1-accept-payload-with-any-method", "http-err-codes", "http-fail-codes", "51degrees-allow-unmatched",
         "deviceatlas-cookie-name", "deviceatlas-properties-cookie", "httpclient.ssl.ca-file", "httpclient.ssl.verify", "warn-blocked-traffic-after",

@@ -132,7 +132,9 @@ struct ConfigurationHAProxyTests {
         "resolve-net 10.1.0.0/16,10.2.0.0/16,10.3.0.0/16,10.4.0.0/16,10.5.0.0/16,10.6.0.0/16", "resolve-opts allow-dup-ip", "resolve-opts prevent-dup-ip",
         "resolve-opts allow-dup-ip,ignore-weight", "resolve-opts foo", "send-proxy-v2 proxy-v2-options crc32c,authority,unique-id",
         "send-proxy-v2 proxy-v2-options crc32c,", "send-proxy-v2 proxy-v2-options foo", "check rise 2147483647", "check rise 2147483648", "check rise 0",
-        "check fall 99999999", "check fall -1",
+        "check fall 99999999", "check fall -1", "no-ssl", "check no-check-ssl", "ws auto", "ws h1", "ws h2", "ws h3", "ws", "max-reuse 5", "max-reuse -1",
+        "max-reuse", "pool-low-conn 5", "pool-low-conn", "pool-max-conn 5", "pool-max-conn -1", "pool-max-conn -2", "pool-purge-delay 5s",
+        "pool-purge-delay x", "no-ssl x", "tcp-ut 5s", "check observe layer4 on-error fastinter",
     ]
 
     private static let resolvers = [

@@ -48,7 +48,9 @@ struct ConfigurationSocketTests {
         arguments: [
             "bind :1 nice 5", "bind :1 process all", "bind :1 process odd", "bind :1 process 1/1-2", "bind :1 thread odd", "bind :1 thread 1-",
             "bind :1 thread 1/even", "bind :1 shards 64", "bind :1 shards by-group", "bind :1 expose-fd listeners", "server s :1 tfo", "server s :1 no-tfo",
-            "server s :1 guid a:b", "option contstats", "no option contstats", "option tcp-smart-accept", "no option tcp-smart-connect",
+            "server s :1 guid a:b", "server s :1 no-ssl no-check-ssl", "server s :1 ws h2 max-reuse 0 pool-max-conn -1 pool-conn-name src,hex",
+            "server s :1 pool-low-conn 5 pool-purge-delay 1m", "option contstats", "no option contstats", "option tcp-smart-accept",
+            "no option tcp-smart-connect",
         ])
     func accepted(line: String) {
         let (_, diagnostics) = Configuration.read("listen a\n bind :9\n\(Self.times) server x 10.0.0.1:1\n \(line)\n")

@@ -39,8 +39,8 @@ enum FeatureRow: String, CaseIterable, Sendable {
     case serverNames = "server: resolvers, resolve-prefer, resolve-net, resolve-opts"
     case sendProxy = "server: send-proxy, send-proxy-v2, proxy-v2-options"
     case disabled = "server: disabled, enabled"
-    case serverLabels = "server: id, cookie, redir, guid"
-    case serverTLS = "server: ssl, check-ssl, socks4"
+    case serverLabels = "server: id, cookie, redir, guid, ws, pool-*, max-reuse"
+    case serverTLS = "server: ssl, check-ssl, no-ssl, no-check-ssl, socks4"
 
     // Checks
     case connectCheck = "check: a connect"

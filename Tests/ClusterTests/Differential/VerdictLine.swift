@@ -112,8 +112,11 @@ struct VerdictLine: Sendable {
         + lines(.sendProxy, .server, ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id,authority"])
         + lines(.sendProxy, .server, ["send-proxy-v2 set-proxy-v2-tlv-fmt(0xE0) x"], differs: later)
         + lines(.disabled, .server, ["disabled", "enabled"]) + lines(.serverLabels, .server, ["id 5", "id 0", "cookie x", "redir http://x"])
-        + lines(.serverLabels, .server, ["guid x"], differs: later)
-        + lines(.serverTLS, .server, ["ssl", "check check-ssl"]) + lines(.serverTLS, .server, ["ssl verify none"], differs: clearText)
+        + lines(.serverLabels, .server, ["ws h1", "ws h3", "max-reuse 5", "pool-low-conn 5", "pool-max-conn -1", "pool-max-conn -2"])
+        + lines(.serverLabels, .server, ["pool-purge-delay 5s"])
+        + lines(.serverLabels, .server, ["guid x", "pool-conn-name src"], differs: later)
+        + lines(.serverTLS, .server, ["ssl", "check check-ssl", "no-ssl", "check no-check-ssl"])
+        + lines(.serverTLS, .server, ["ssl verify none"], differs: clearText)
         + lines(.serverTLS, .server, ["socks4 127.0.0.1:1080", "check check-via-socks4"], differs: noHelp)
         + lines(.source, .server, ["source 127.0.0.9", "source 127.0.0.9:1000-2000", "source 127.0.0.9 usesrc clientip", "usesrc"])
 

@@ -15,9 +15,8 @@ struct ForeignReasonTests {
             """
         acme.scheduler;h1-accept-payload-with-any-method;h1-case-adjust;h1-case-adjust-file;h1-do-not-close-on-insecure-transfer-encoding
         h2-workaround-bogus-websocket-clients;http-err-codes;http-fail-codes;httpclient.*;jwt.*;limited-quic;lua-prepend-path;maxcompcpuusage;maxcomprate
-        maxzlibmem;no-quic;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay;ocsp-update.mindelay;ocsp-update.mode;max-reuse
-        pool-conn-name;pool-low-conn;pool-max-conn;pool-purge-delay;ws;quic-cc-algo;quic-force-retry;quic-socket;no-check-ssl;no-ssl;no-verifyhost
-        proto;idle-ping;no-check-reuse-pool
+        maxzlibmem;no-quic;ocsp-update.disable;ocsp-update.httpproxy;ocsp-update.maxdelay;ocsp-update.mindelay;ocsp-update.mode
+        quic-cc-algo;quic-force-retry;quic-socket;no-verifyhost;proto;idle-ping;no-check-reuse-pool
         issuers-chain-path;key-base;maxsslconn;maxsslrate;noktls;ssl-default-*;ssl-dh-param-file;ssl-engine;ssl-load-extra-del-ext
         ssl-load-extra-files;ssl-mode-async;ssl-passphrase-cmd;ssl-propquery;ssl-provider;ssl-provider-path;ssl-security-level;ssl-server-verify
         ssl-skip-self-issued-ca

@@ -52,9 +52,6 @@ extension ServerOptions {
             .harmless(advice: "HAProxy refuses it in 'mode tcp' as well: keep HAProxy for the proxies that need it"), "redir"),
         ForeignKeywords(
             .removeOption,
-            """
-            cc;idle-ping;log-bufsize;log-proto;max-reuse;no-check-reuse-pool;no-check-ssl;no-ssl;no-verifyhost;pool-conn-name;pool-low-conn
-            pool-max-conn;pool-purge-delay;proto;shard;ws
-            """),
+            "cc;idle-ping;log-bufsize;log-proto;no-check-reuse-pool;no-verifyhost;proto;shard"),
     ]
 }

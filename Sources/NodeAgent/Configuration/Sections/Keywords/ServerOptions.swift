@@ -13,7 +13,7 @@ enum ServerOptions: KeywordPlace {
 
     static let keywords = KeywordTable(
         own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers
-            + SourceKeywords.servers)
+            + SourceKeywords.servers + IdleServerKeywords.servers)
 
     private static let own: [Keyword<ServerDraft>] = [
         Keyword("backup", .server, "", "Used only while no other server is usable.", backup),
