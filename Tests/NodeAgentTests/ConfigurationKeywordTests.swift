@@ -59,7 +59,7 @@ struct ConfigurationKeywordTests {
             default: return true
             }
         }
-        #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "streams are always spliced: remove the line")])
+        #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "long streams are always spliced: remove the line")])
     }
 
     @Test("and the list of unsupported keywords contain every keyword of HAProxy's")

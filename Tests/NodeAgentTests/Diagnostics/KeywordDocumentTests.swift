@@ -83,7 +83,7 @@ struct KeywordDocumentTests {
         func verdict(_ place: String, _ name: String) -> KeywordDocument.Verdict? { KeywordDocument.verdict(on: .init(place: place, name: name)) }
         #expect(verdict("global", "daemon") == .same && verdict("section", "listen") == .same)
         #expect(verdict("server", "resolve-prefer") == .different("Without the option `ipv4`."))
-        #expect(verdict("listen", "option splice-auto") == .noEffect("streams are always spliced."))
+        #expect(verdict("listen", "option splice-auto") == .noEffect("long streams are always spliced, and short exchanges never."))
         #expect(verdict("bind", "ssl") == .refused(ConfigurationProblem.encryption("ssl").advice))
         #expect(verdict("peers", "peer") == .refused("with its section"))
         if case .refused(let why) = verdict("listen", "acl") { #expect(why.contains("keep HAProxy for")) } else { Issue.record("acl") }

@@ -39,14 +39,23 @@ struct ResolversSection: ConfigurationSection {
         hold("hold timeout", differs: keepsAddresses, "Takes a server out when the nameservers have not answered for this time; default: never.") {
             $0.holdTimeout = $1
         },
-        hold("hold valid", "Maximum time until a name is resolved again; default 10s.") { $0.holdValid = $1 },
+        hold(
+            "hold valid", differs: "Limits the time to live of an answer, which HAProxy ignores.", "Maximum time until a name is resolved again; default 10s."
+        ) { $0.holdValid = $1 },
         Keyword(
             "nameserver", .resolvers, "<name> <address:port>", repetition: .many,
+            differs: "A name instead of the address is an error; after a truncated answer, tsukada asks again over TCP.",
             "A nameserver, with `tcp@` before the address asked over TCP only; all of them are asked at the same time.", nameserver),
         Keyword("parse-resolv-conf", .resolvers, "", "Adds the nameservers of /etc/resolv.conf.", systemNameservers),
-        Keyword("resolve_retries", .resolvers, "<number>", "Number of retries after an unanswered question; default 3.", retries),
-        timeout("timeout resolve", "Minimum time between resolutions; default 1s.") { $0.resolveInterval = $1 },
-        timeout("timeout retry", "How long to wait for an answer before a retry; default 1s.") { $0.retryTimeout = $1 },
+        Keyword(
+            "resolve_retries", .resolvers, "<number>", differs: "More than 1000 is an error.", "Number of retries after an unanswered question; default 3.",
+            retries),
+        timeout(
+            "timeout resolve", differs: "A minimum: the time to live of an answer also counts. 0 is an error.", "Minimum time between resolutions; default 1s."
+        ) {
+            $0.resolveInterval = $1
+        },
+        timeout("timeout retry", differs: "0 is an error.", "How long to wait for an answer before a retry; default 1s.") { $0.retryTimeout = $1 },
     ])
 
     @Sendable private static func payloadSize(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -60,9 +69,11 @@ struct ResolversSection: ConfigurationSection {
     }
 
     private static func timeout(
-        _ name: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
+        _ name: String, differs difference: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
     ) -> Keyword<ResolverSettings> {
-        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.takePositiveTime()) }
+        Keyword(name, .resolvers, "<time>", differs: difference, meaning) { section, line throws(ConfigurationProblem) in
+            set(&section, try line.takePositiveTime())
+        }
     }
 
     @Sendable private static func nameserver(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -12,19 +12,26 @@ enum BalanceKeywords {
         "504",
     ]
 
+    private static let redispatchDifference =
+        "On by default: a failed connect moves to another server at once, and a silent one after 1 s. With `balance source`, the session "
+        + "moves to another server, where HAProxy chooses the same one."
+
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "balance", .serverSide, "roundrobin|static-rr|leastconn|first|source|random[(<draws>)]",
-            differs: "Without the line `roundrobin`, as in HAProxy before 3.3.", "How a server is chosen; default `roundrobin`.", balance),
+            differs: "Without the line `roundrobin`, as in HAProxy before 3.3. Sessions that move change no turns; `random` follows the weights exactly.",
+            "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",
             "Number of sessions at which `minconn` has grown to `maxconn`; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
             fullconn),
         Keyword(
-            "option allbackups", .serverSide, "", inversion: .no, "Backups share the sessions; by default the first usable one takes them all.", allBackups),
+            "option allbackups", .serverSide, "", inversion: .no,
+            differs: "Without the option, only one backup is used, also with `static-rr`, where HAProxy 2.6 may use two.",
+            "Backups share the sessions; by default the first usable one takes them all.", allBackups),
         Keyword(
             "option redispatch", .serverSide, "[<number>]", inversion: .no,
-            differs: "On by default: a failed connect moves to another server at once, and a silent one after 1 s.",
+            differs: redispatchDifference,
             "Retries a failed connect on another server at once, or with `balance source` after every <number> failures; on by default.", redispatch),
         Keyword(
             "retries", .serverSide, "<number>", differs: "Counts only further connects to servers that have failed before.",

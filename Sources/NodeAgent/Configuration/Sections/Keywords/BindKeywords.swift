@@ -9,9 +9,11 @@ enum BindKeywords {
             "Length of the queue of connections waiting to be accepted at an address; default: `maxconn` of the section, else of the process.", backlog),
         Keyword(
             "bind", .listening, "<address>[,...] [<option> ...]", repetition: .many,
-            differs: "One listening socket for each thread; an address that is bound twice causes a warning or an error.",
+            differs: "One listening socket for each thread; an address that is bound twice, or that another process serves, causes a warning or an error.",
             "Address to listen on: `host:port`, `*:port`, `[::]:port`, a port range `low-high`, a path, `abns@NAME` or `fd@N`.", bind),
-        Keyword("maxconn", .clientSide, "<number>", "Maximum number of sessions; default: `maxconn` of the process.", maxconn),
+        Keyword(
+            "maxconn", .clientSide, "<number>", differs: "The log reports that the limit is reached.",
+            "Maximum number of sessions; default: `maxconn` of the process.", maxconn),
     ]
 
     @Sendable private static func backlog(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -60,6 +62,7 @@ enum BindOptions: KeywordPlace {
     private static let own: [Keyword<Bind>] = [
         Keyword(
             "accept-proxy", .bind, "[optional from <network>[,...]]",
+            differs: "Waits for a header that arrives in pieces; where servers speak first, a session begins after 300 ms, even without a header.",
             "Requires a PROXY header with the client's address on each connection; with `optional` the header may be missing; only these networks may send it.",
             acceptProxy),
         Keyword("expose-fd", .bind, "listeners", "No effect: it is for a `stats socket`.") { _, line throws(ConfigurationProblem) in

@@ -6,20 +6,25 @@ enum CheckKeywords {
     /// HAProxy's limit.
     static let thresholdMax = Int(Int32.max)
 
+    private static let mysqlDifference =
+        "A passed check counts once while the server is down; a full server neither passes nor fails; bytes that are no greeting fail at once. "
+        + "Sessions can leave a server that does not greet or is full."
+
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "option log-health-checks", .serverSide, "", inversion: .no, differs: "The line about a server that goes DOWN contains the reason.",
             "Logs changes in check results.", logHealthChecks),
         Keyword(
             "option mysql-check", .serverSide, "[user <name>] [post-41|post-80|pre-41]",
-            differs: "A passed check counts once while the server is down; a full server neither passes nor fails.",
+            differs: mysqlDifference,
             "Checks log in to MySQL without a password; without `user` they only read the greeting.", mysqlCheck),
         Keyword("timeout check", .serverSide, "<time>", "Maximum duration of a check after its connect; default: the server's `inter`.", timeoutCheck),
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
         Keyword(
-            "addr", .server, "<address>[:<port>]", "Address and port to check instead of the server's own; a name is resolved once, at the start.", address),
+            "addr", .server, "<address>[:<port>]", differs: "A path, `*`, and port 0 are errors; an IPv6 address needs no brackets.",
+            "Address and port to check instead of the server's own; a name is resolved once, at the start.", address),
         Keyword(
             "check", .server, "", differs: "The first failed check after the start takes the server down; a failed connect brings the next check forward.",
             "Turns on checks of the server.", check),

@@ -3,6 +3,9 @@ import Wire
 
 /// Keywords of TCP connections: keepalive, unacknowledged data, splicing.
 enum ConnectionKeywords {
+    private static let automaticSplicing = "No effect: long streams are always spliced, and short exchanges never."
+    private static let ownDefault = "The default is not the system's value."
+
     static let proxies: [Keyword<ProxyDraft>] = [
         option(
             "option abortonclose", .serverSide, "A client that ends its stream ends a session that has no server yet, even if it has sent data.",
@@ -20,9 +23,9 @@ enum ConnectionKeywords {
             "Resets connections instead of closing them: in a frontend those of clients, in a backend those of servers. Bytes on their way may be lost.",
             noLinger),
         option("option socket-stats", .clientSide, "`show stat` has a row for each address of a `bind`.", \.frontend.countsBinds),
-        Keyword("option splice-auto", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
-        Keyword("option splice-request", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
-        Keyword("option splice-response", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
+        Keyword("option splice-auto", .anyProxy, "", inversion: .no, automaticSplicing, splice),
+        Keyword("option splice-request", .anyProxy, "", inversion: .no, automaticSplicing, splice),
+        Keyword("option splice-response", .anyProxy, "", inversion: .no, automaticSplicing, splice),
         Keyword(
             "option srvtcpka", .serverSide, "", inversion: .no, differs: "On by default, with the times of `srvtcpka-*`.",
             "TCP keepalive toward servers; on by default.", serverKeepAlive),
@@ -76,7 +79,7 @@ enum ConnectionKeywords {
     private static func probes(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
     ) -> Keyword<ProxyDraft> {
-        Keyword(name, places, "<number>", meaning) { proxy, line throws(ConfigurationProblem) in
+        Keyword(name, places, "<number>", differs: ownDefault, meaning) { proxy, line throws(ConfigurationProblem) in
             proxy[keyPath: field] = try line.takeProbes() ?? standard
         }
     }
@@ -85,7 +88,7 @@ enum ConnectionKeywords {
     private static func seconds(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
     ) -> Keyword<ProxyDraft> {
-        Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in
+        Keyword(name, places, "<time>", differs: ownDefault + " More than 32767s is an error.", meaning) { proxy, line throws(ConfigurationProblem) in
             proxy[keyPath: field] = try line.takeSeconds() ?? standard
         }
     }
@@ -107,7 +110,7 @@ enum ConnectionKeywords {
     }
 
     @Sendable private static func splice(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "streams are always spliced: remove the line")) }
+        if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "long streams are always spliced: remove the line")) }
     }
 
     @Sendable private static func serverKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

@@ -6,7 +6,7 @@ enum EnvironmentKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "default-path", .global, "current|config|parent|origin [<folder>]",
-            "Folder of files with relative names: the process's (`current`, the default), the configuration's, its parent, or this one.", defaultPath),
+            "No effect: it is for files that are opened while the configuration is read, and tsukada opens none then.", defaultPath),
         Keyword("localpeer", .global, "<name>", "Value of `HAPROXY_LOCALPEER` in the lines that follow; `-L` takes precedence.", localPeer),
         Keyword(
             "presetenv", .global, "<name> <value>", repetition: .many, "Sets an environment variable, for the lines that follow, unless it is set already.",

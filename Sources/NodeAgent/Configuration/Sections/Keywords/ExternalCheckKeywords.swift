@@ -4,7 +4,7 @@ import Proxy
 enum ExternalCheckKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
-            "external-check", .global, "[preserve-env]",
+            "external-check", .global, "[preserve-env]", differs: "The programs have no capabilities, even if the process runs as root.",
             "Allows `option external-check`. With `preserve-env`, the programs also get the environment of tsukada.", allow),
         Keyword(
             "insecure-fork-wanted", .global, "", inversion: .no,
@@ -18,6 +18,7 @@ enum ExternalCheckKeywords {
         Keyword("external-check path", .serverSide, "<folders>", "The variable PATH of the program, with folders separated by `:`; default: empty.", path),
         Keyword(
             "option external-check", .serverSide, "",
+            differs: "Child processes that a program leaves behind are killed. At most 256 programs run at a time.",
             "Checks run a program, and pass if its exit code is 0; `external-check` in `global` must allow it.", check),
     ]
 

@@ -57,7 +57,7 @@ extension GlobalSection {
     ]
 
     private static let refused = [
-        ForeignKeywords(.harmless(advice: "remove the line: only expressions use the variable, and tsukada does not support them"), "set-var;set-var-fmt"),
+        ForeignKeywords(.harmless(advice: "remove the line: tsukada has no expressions that read variables of the process"), "set-var;set-var-fmt"),
         ForeignKeywords(
             .harmless(advice: "remove the line: a reload keeps the counters, a restart does not"),
             "stats-file;shm-stats-file;shm-stats-file-max-objects"),

@@ -7,23 +7,31 @@ enum HTTPCheckKeywords {
         rule("http-check comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
         rule(
             "http-check connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
+            differs: ScriptDifference.connect + " Without `linger`, it resets the earlier connection.",
             "Connects, by default to the address and port of the server's checks.", connect),
         Keyword("http-check disable-on-404", .serverSide, "", "A running server that answers 404 keeps its sessions and gets no new ones.", disableOn404),
         rule(
             "http-check expect", "[<option> <value> ...] [!] <match> <pattern>",
+            differs: ScriptDifference.expect,
             "Expects `status`, `rstatus`, `hdr` or `fhdr` in the head, or `string`, `rstring` or `string-lf` in the body; `!` expects it to be absent.", expect),
         rule(
             "http-check send",
             "[meth <method>] [uri <uri>] [uri-lf <format>] [ver <version>] [hdr <name> <format>] [body <text>] [body-lf <format>] [comment <text>] ...",
+            differs: ScriptDifference.send,
             "The request, or its parts that differ from `option httpchk`.", send),
         Keyword("http-check send-state", .serverSide, "", "Requests contain the server's state in `X-Haproxy-Server-State`.", sendState),
-        rule("http-check set-var", "<expression>", "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
-        rule("http-check set-var-fmt", "<format>", "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.", setVariableText),
-        rule("http-check unset-var", "", "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
+        rule(
+            "http-check set-var", "<expression>", differs: ScriptDifference.set, "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
+        rule(
+            "http-check set-var-fmt", "<format>", differs: ScriptDifference.set, "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.",
+            setVariableText),
+        rule("http-check unset-var", "", differs: ScriptDifference.unset, "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
     ]
 
-    private static func rule(_ name: String, _ arguments: String, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action) -> Keyword<ProxyDraft> {
-        Keyword(name, .serverSide, arguments, repetition: .many, meaning, apply)
+    private static func rule(
+        _ name: String, _ arguments: String, differs difference: String? = nil, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action
+    ) -> Keyword<ProxyDraft> {
+        Keyword(name, .serverSide, arguments, repetition: .many, differs: difference, meaning, apply)
     }
 
     // MARK: The option

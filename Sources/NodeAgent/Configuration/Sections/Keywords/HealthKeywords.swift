@@ -17,17 +17,18 @@ enum HealthKeywords {
             "error-limit", .server, "<number>", "Number of failed session connects in a row that trigger `on-error`; default 10.",
             errorLimit),
         Keyword(
-            "observe", .server, "layer4|none", differs: "`layer7` is refused.",
+            "observe", .server, "layer4|none", differs: "`layer7` is an error; HAProxy reports it, and starts.",
             "`layer4` counts failed connects of sessions: `error-limit` of them in a row trigger `on-error`.", observe),
         Keyword(
             "on-error", .server, "fastinter|fail-check|sudden-death|mark-down",
             "Effect of `error-limit` failures besides an early check: none, one failed check, DOWN at the next failed check, or DOWN at once; default `fail-check`.",
             onError),
         Keyword(
-            "on-marked-up", .server, "none|shutdown-backup-sessions", "What happens to sessions on backup servers when this server comes up.", onMarkedUp),
+            "on-marked-up", .server, "none|shutdown-backup-sessions", differs: "The sessions are logged with `UC`, as by HAProxy 3, and not with `U-`.",
+            "What happens to sessions on backup servers when this server comes up.", onMarkedUp),
         Keyword(
             "slowstart", .server, "<time>",
-            differs: "With `leastconn` the default is 10s, for the weight only.",
+            differs: "With `leastconn` the default is 10s, for the weight only. The end of the warming is not logged.",
             "How long weight and `maxconn` take to grow to their full values after the server comes back; default 10s (weight only) with `leastconn`, else 0.",
             slowStart),
     ]

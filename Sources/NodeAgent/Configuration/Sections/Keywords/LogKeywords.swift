@@ -3,7 +3,10 @@ import Wire
 
 /// Keywords that set what is logged, and where.
 enum LogKeywords {
-    private static let onlyFormats = "Only the formats `rfc3164`, `local` and `raw`."
+    private static let onlyFormats = "Only the formats `rfc3164`, `local` and `raw`; with `chroot`, a path may also be outside the new root."
+
+    private static let hidesLess =
+        "Logs sessions that ended with an error even if the client sent nothing; with `accept-proxy`, hides only clients that leave within 300 ms."
 
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
@@ -21,7 +24,7 @@ enum LogKeywords {
         option(
             "option dontlog-normal", "Logs only sessions with an error, a retry or a redispatch. With `option tcplog` only.", .hidesNormal),
         Keyword(
-            "option dontlognull", .clientSide, "", inversion: .no, differs: "Logs sessions that ended with an error even if the client sent nothing.",
+            "option dontlognull", .clientSide, "", inversion: .no, differs: hidesLess,
             "Does not log sessions that ended without an error and in which the client sent nothing.",
             dontLogNull),
         option("option log-separate-errors", "Lines of sessions with an error, a retry or a redispatch have level `err`.", .raisesErrors),

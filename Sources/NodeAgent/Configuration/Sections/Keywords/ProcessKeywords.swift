@@ -11,10 +11,11 @@ enum ProcessKeywords {
         Keyword("gid", .global, "<number>", sameAs: "group", "The group to run as, by number.", groupNumber),
         Keyword("group", .global, "<name>", "The group to run as.", group),
         Keyword(
-            "master-worker", .global, "", differs: "The master replaces a worker that has died; it has no arguments.",
+            "master-worker", .global, "", differs: "The master replaces a worker that has died or hangs; it has no arguments.",
             "Runs a master process that starts and restarts the worker process, as `-W` does.", masterWorker),
         Keyword(
-            "maxconn", .global, "<number>", differs: "If descriptors are missing, the process starts with fewer sessions and a warning.",
+            "maxconn", .global, "<number>",
+            differs: "If descriptors are missing, the process starts with fewer sessions and a warning. The log reports that the limit is reached.",
             "Maximum number of sessions in the process; default: as many as the descriptor limit allows.", maxconn),
         Keyword("nbthread", .global, "<number>", differs: "May follow other sections.", "Number of forwarding threads; default: one per core.", nbthread),
         Keyword("pidfile", .global, "<path>", "File for the process ID, written by a master and by a process in the background.", pidfile),
@@ -22,7 +23,8 @@ enum ProcessKeywords {
             "seccomp", .global, "on|log|off",
             "System calls that serving does not need are refused (`on`), only logged by the kernel (`log`) or allowed (`off`); default `on`.", seccomp),
         Keyword(
-            "setcap", .global, "<name>[,...]", "Capabilities that the process may keep while it serves; it keeps only those that `source` lines need.", setcap),
+            "setcap", .global, "<name>[,...]", differs: "The process keeps only the capabilities that its `source` lines need.",
+            "Capabilities that the process may keep while it serves; it keeps only those that `source` lines need.", setcap),
         Keyword("uid", .global, "<number>", sameAs: "user", "The user to run as, by number.", userNumber),
         Keyword("user", .global, "<name>", "The user to run as.", user),
     ]

@@ -1,6 +1,15 @@
 import Proxy
 import Wire
 
+/// How the rules of checks differ from HAProxy's.
+enum ScriptDifference {
+    static let connect = "`ssl`, `sni`, `alpn`, `via-socks4`, `proto`, and a name after `addr` are errors."
+    static let expect = "Supports fewer expressions. A regular expression that takes too many steps makes the check fail."
+    static let send = "Supports fewer expressions."
+    static let set = "Supports fewer expressions, only variables with `check.` and `sess.`, and no conditions."
+    static let unset = "Supports only variables with `check.` and `sess.`."
+}
+
 /// The options that choose a check of another protocol than MySQL, and the rules of `option tcp-check`.
 enum ScriptKeywords {
     static let proxies: [Keyword<ProxyDraft>] = options + rules + HTTPCheckKeywords.rules
@@ -11,12 +20,14 @@ enum ScriptKeywords {
     private static let options: [Keyword<ProxyDraft>] = [
         option(
             "option httpchk", "[<method>] [<uri>] [<version>] [<host>]",
+            differs: "Between `http-check connect` and `http-check expect`, it replaces a missing `http-check send`.",
             "Checks send an HTTP request, by default `OPTIONS / HTTP/1.0`, and expect a status from 200 to 399.", HTTPCheckKeywords.option),
         option("option ldap-check", "", "Checks bind anonymously to an LDAP server.", ldapCheck),
         option("option pgsql-check", "user <name>", "Checks begin a PostgreSQL session as this user; a request for a password passes.", pgsqlCheck),
         option("option redis-check", "", "Checks send PING to Redis and expect +PONG.", redisCheck),
         option("option smtpchk", "[HELO|EHLO] [<domain>]", "Checks greet an SMTP server, by default with `HELO localhost`, and quit.", smtpCheck),
-        option("option ssl-hello-chk", "", "Checks send a TLS hello and expect a TLS record.", tlsHelloCheck),
+        option(
+            "option ssl-hello-chk", "", differs: "The hello has TLS 1.2 instead of SSLv3.", "Checks send a TLS hello and expect a TLS record.", tlsHelloCheck),
         option("option tcp-check", "", "Checks follow the `tcp-check` rules; without rules they only connect.", tcpCheck),
     ]
 
@@ -24,26 +35,38 @@ enum ScriptKeywords {
         rule("tcp-check comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
         rule(
             "tcp-check connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
+            differs: ScriptDifference.connect,
             "Connects, by default to the address and port of the server's checks.", connect),
         rule(
             "tcp-check expect", "[<option> <value> ...] [!] <match> <pattern>",
+            differs: ScriptDifference.expect,
             "Expects `string`, `rstring`, `binary`, `rbinary`, `string-lf` or `binary-lf` in the answer; `!` expects it to be absent.", expect),
         rule("tcp-check send", "<text> [comment <text>]", "Sends a text.", send),
         rule("tcp-check send-binary", "<digits> [comment <text>]", "Sends bytes, written as pairs of hexadecimal digits.", sendBinary),
-        rule("tcp-check send-binary-lf", "<format> [comment <text>]", "Sends bytes, written as a format that gives hexadecimal digits.", sendBinaryFormat),
-        rule("tcp-check send-lf", "<format> [comment <text>]", "Sends the text of a format.", sendFormat),
-        rule("tcp-check set-var", "<expression>", "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
-        rule("tcp-check set-var-fmt", "<format>", "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.", setVariableText),
-        rule("tcp-check unset-var", "", "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
+        rule(
+            "tcp-check send-binary-lf", "<format> [comment <text>]", differs: ScriptDifference.send,
+            "Sends bytes, written as a format that gives hexadecimal digits.", sendBinaryFormat),
+        rule(
+            "tcp-check send-lf", "<format> [comment <text>]", differs: ScriptDifference.send, "Sends the text of a format.", sendFormat),
+        rule(
+            "tcp-check set-var", "<expression>", differs: ScriptDifference.set, "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
+        rule(
+            "tcp-check set-var-fmt", "<format>", differs: ScriptDifference.set, "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.",
+            setVariableText),
+        rule("tcp-check unset-var", "", differs: ScriptDifference.unset, "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
     ]
 
     /// Options set the same property, so a section with two of them gets a warning.
-    private static func option(_ name: String, _ arguments: String, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action) -> Keyword<ProxyDraft> {
-        Keyword(name, .serverSide, arguments, sameAs: "option mysql-check", meaning, apply)
+    private static func option(
+        _ name: String, _ arguments: String, differs difference: String? = nil, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action
+    ) -> Keyword<ProxyDraft> {
+        Keyword(name, .serverSide, arguments, sameAs: "option mysql-check", differs: difference, meaning, apply)
     }
 
-    private static func rule(_ name: String, _ arguments: String, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action) -> Keyword<ProxyDraft> {
-        Keyword(name, .serverSide, arguments, repetition: .many, meaning, apply)
+    private static func rule(
+        _ name: String, _ arguments: String, differs difference: String? = nil, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action
+    ) -> Keyword<ProxyDraft> {
+        Keyword(name, .serverSide, arguments, repetition: .many, differs: difference, meaning, apply)
     }
 
     // MARK: Options

@@ -8,10 +8,12 @@ enum ServerKeywords {
             "default-server", .serverSide, "<option> ...", repetition: .many, "Default options of the servers that follow.", defaultServer),
         Keyword(
             "server", .serving, "<name> <address> [<option> ...]", repetition: .many,
+            differs: "`*` is the client's destination after REDIRECT and DNAT rules of this node, not before.",
             "A server: `host[:port]`, `[v6]:port`, `host:+offset`, a path or `abns@NAME`; default port, and address of `*`: those that the client connected to.",
             server),
         Keyword(
             "server-template", .serving, "<prefix> <count|low-high> <name:port> [<option> ...]", repetition: .many,
+            differs: "If the name has more addresses than servers, a warning names the line; priorities of SRV records count.",
             "Several servers that take their addresses from one name.", serverTemplate),
     ]
 

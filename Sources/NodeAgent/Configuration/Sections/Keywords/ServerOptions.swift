@@ -16,35 +16,51 @@ enum ServerOptions: KeywordPlace {
             + SourceKeywords.servers + IdleServerKeywords.servers)
 
     private static let own: [Keyword<ServerDraft>] = [
-        Keyword("backup", .server, "", "Used only while no other server is usable.", backup),
+        Keyword(
+            "backup", .server, "", differs: "When another server comes back, sessions that wait for a backup use it at once.",
+            "Used only while no other server is usable.", backup),
         Keyword("cookie", .server, "<value>", "No effect, except that `show stat` shows it: TCP sessions have no cookies.", cookie),
         Keyword("disabled", .server, "", "Starts in maintenance.", disabled),
         Keyword("enabled", .server, "", "Cancels `disabled` from `default-server`.", enabled),
         Keyword("guid", .server, "<text>", "No effect: the server's name identifies it.", guid),
-        Keyword("id", .server, "<number>", "The server's number in `show stat` and `show servers state`; default: automatic.", identifier),
+        Keyword(
+            "id", .server, "<number>", differs: "In `default-server`, it has no effect and causes a warning.",
+            "The server's number in `show stat` and `show servers state`; default: automatic.", identifier),
         Keyword(
             "init-addr", .server, "<last|libc|none|address>[,...]", differs: "If no nameserver answers, the process starts with a warning.",
             "Sources of the first address, in this order; default `last,libc`.", initAddress),
-        Keyword("maxconn", .server, "<number>", "Maximum number of sessions; further ones wait. 0: no limit.", maxconn),
-        Keyword("maxqueue", .server, "<number>", "Maximum number of sessions that wait for this server only; default 0: no limit.", maxqueue),
-        Keyword("minconn", .server, "<number>", "Limit of an idle backend, which grows to `maxconn` at `fullconn`; default: always `maxconn`.", minconn),
+        Keyword(
+            "maxconn", .server, "<number>", differs: "When the server goes DOWN, the sessions that wait for it always move to other servers.",
+            "Maximum number of sessions; further ones wait. 0: no limit.", maxconn),
+        Keyword(
+            "maxqueue", .server, "<number>", differs: "With `leastconn`, sessions wait in the proxy's queue, which it does not limit.",
+            "Maximum number of sessions that wait for this server only; default 0: no limit.", maxqueue),
+        Keyword(
+            "minconn", .server, "<number>", differs: "Places that a growing load adds go at once to the sessions that have waited longest.",
+            "Limit of an idle backend, which grows to `maxconn` at `fullconn`; default: always `maxconn`.", minconn),
         Keyword("no-backup", .server, "", "Cancels `backup` from `default-server`.", noBackup),
-        Keyword("on-marked-down", .server, "none|shutdown-sessions", "What happens to the server's sessions when it goes down.", onMarkedDown),
+        Keyword(
+            "on-marked-down", .server, "none|shutdown-sessions", differs: "The sessions are logged with `DC`, as by HAProxy 3, and not with `D-`.",
+            "What happens to the server's sessions when it goes down.", onMarkedDown),
         Keyword(
             "resolve-net", .server, "<network>[,...]", "Networks, up to five, whose addresses are preferred if the server's name has several.", resolveNetworks),
         Keyword(
-            "resolve-opts", .server, "<option>[,...]", differs: "With `allow-dup-ip`, the servers of a `server-template` share the addresses in turn.",
+            "resolve-opts", .server, "<option>[,...]",
+            differs: "With `allow-dup-ip`, the servers of a `server-template` share the addresses in turn. Without options, `server` lines may share them.",
             "`allow-dup-ip`: servers may share an address; `prevent-dup-ip`: never; `ignore-weight`: weights in service records have no effect.",
             resolveOptions),
         Keyword(
             "resolve-prefer", .server, "ipv4|ipv6", differs: "Without the option `ipv4`.", "Preferred family of the server's addresses; default `ipv4`.",
             resolvePrefer),
-        Keyword("resolvers", .server, "<name>", "The `resolvers` section that keeps the server's address current.", resolvers),
+        Keyword(
+            "resolvers", .server, "<name>",
+            differs: "While the server passes its checks, a new address is checked before it is used. A failed connect triggers a resolution.",
+            "The `resolvers` section that keeps the server's address current.", resolvers),
         Keyword("no-send-proxy", .server, "", "Cancels `send-proxy` from `default-server`.", noSendProxy),
         Keyword("no-send-proxy-v2", .server, "", "Cancels `send-proxy-v2` from `default-server`.", noSendProxyV2),
         Keyword("no-tfo", .server, "", "No effect, as `tfo`.", tfo),
         Keyword(
-            "proxy-v2-options", .server, "<option>[,...]",
+            "proxy-v2-options", .server, "<option>[,...]", differs: "The ID is always empty; the options that describe a client's TLS are errors.",
             "Adds to the header of `send-proxy-v2`: `crc32c` a checksum, `authority` the one in the client's header, `unique-id` an empty ID.", proxyOptions),
         Keyword("send-proxy", .server, "", "Sends the client's address to the server in a PROXY header, version 1.", sendProxy),
         Keyword("send-proxy-v2", .server, "", "Sends the client's address to the server in a PROXY header, version 2.", sendProxyV2),
@@ -53,7 +69,9 @@ enum ServerOptions: KeywordPlace {
             "Adds an extension of this type, such as 0xe0, to the header of `send-proxy-v2`.", proxyExtension),
         Keyword("strict-maxconn", .server, "", "No effect: `maxconn` is always strict.", strictMaxconn),
         Keyword("tfo", .server, "", "No effect: a server gets data only after the connect, so that another one can replace it.", tfo),
-        Keyword("weight", .server, "<number>", "The server's share of the sessions in proportion to the others, 0 to 256.", weight),
+        Keyword(
+            "weight", .server, "<number>", differs: "A percentage of it, from an agent or a runtime command, is at least 1, except with `0%`.",
+            "The server's share of the sessions in proportion to the others, 0 to 256.", weight),
     ]
 
     @Sendable private static func backup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = true }

@@ -4,18 +4,24 @@ import Wire
 /// Options of servers whose state comes from more than their checks: from an agent, from another server, or from the start.
 enum ServerStateKeywords {
     static let servers: [Keyword<ServerDraft>] = [
-        Keyword("agent-addr", .server, "<address>", "Address of the agent; default: that of `addr`, or else the server's own.", agentAddress),
         Keyword(
-            "agent-check", .server, "", "Asks a program at `agent-port` for the server's state, weight and `maxconn`, besides its checks.", agentCheck),
+            "agent-addr", .server, "<address>", differs: "`*` and `0.0.0.0` are errors.",
+            "Address of the agent; default: that of `addr`, or else the server's own.", agentAddress),
+        Keyword(
+            "agent-check", .server, "",
+            differs: "A percentage gives a weight of at least 1, except `0%`; a negative `maxconn` means no limit; `maxconn` survives a reload.",
+            "Asks a program at `agent-port` for the server's state, weight and `maxconn`, besides its checks.", agentCheck),
         Keyword("agent-inter", .server, "<time>", "Time between two questions to the agent; default 2s.", agentInterval),
-        Keyword("agent-port", .server, "<port>", "Port of the agent; default: that of `port`.", agentPort),
+        Keyword("agent-port", .server, "<port>", differs: "A wrong port is always an error.", "Port of the agent; default: that of `port`.", agentPort),
         Keyword("agent-send", .server, "<text>", "What the agent gets when it is asked; default: nothing.", agentSend),
         Keyword(
             "init-state", .server, "none|up|fully-up|down|fully-down",
             "State before the first check and after maintenance: up until one (`up`) or `fall` checks fail, or down until one (`down`) or `rise` pass; `none`: `up`.",
             initialState),
         Keyword("no-agent-check", .server, "", "Cancels `agent-check` from `default-server`.", noAgentCheck),
-        Keyword("track", .server, "<server>|<proxy>/<server>", "Copies the state of another server instead of checking this one.", track),
+        Keyword(
+            "track", .server, "<server>|<proxy>/<server>", differs: "All log lines about a drain name the other server, as those of HAProxy 3.",
+            "Copies the state of another server instead of checking this one.", track),
     ]
 
     @Sendable private static func agentAddress(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

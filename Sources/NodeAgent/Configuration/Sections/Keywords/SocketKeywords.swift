@@ -12,21 +12,26 @@ enum SocketKeywords {
     static func keywords<Draft>(_ place: KeywordPlaces, _ path: WritableKeyPath<Draft, Bind> & Sendable) -> [Keyword<Draft>] {
         /// A keyword whose function changes the bind.
         func keyword(
-            _ name: String, _ arguments: String, _ meaning: String, sameAs subject: String? = nil,
+            _ name: String, _ arguments: String, _ meaning: String, sameAs subject: String? = nil, differs difference: String? = nil,
             _ apply: @escaping @Sendable (inout Bind, inout ConfigurationLine) throws(ConfigurationProblem) -> Void
         ) -> Keyword<Draft> {
-            Keyword(name, place, arguments, sameAs: subject, meaning) { draft, line throws(ConfigurationProblem) in try apply(&draft[keyPath: path], &line) }
+            Keyword(name, place, arguments, sameAs: subject, differs: difference, meaning) { draft, line throws(ConfigurationProblem) in
+                try apply(&draft[keyPath: path], &line)
+            }
         }
         return [
             keyword("backlog", "<number>", "Length of this socket's accept queue; default: `backlog` of the section.", backlog),
             keyword("gid", "<number>", "The group of a UNIX socket's path, by number.", sameAs: "group", groupNumber),
             keyword("group", "<name>", "The group of a UNIX socket's path.", group),
             keyword("id", "<number>", "The socket's number in `show stat` and in log lines; default: automatic.", identifier),
-            keyword("interface", "<name>", "Receives only packets of this network interface; needs root, or `cap_net_raw`, at the start.", interface),
+            keyword(
+                "interface", "<name>", "Receives only packets of this network interface; needs root, or `cap_net_raw`, at the start.",
+                differs: "If the interface does not exist, the start fails.", interface),
             keyword("maxconn", "<number>", "Maximum number of connections of this socket; 0: only the section's.", maxconn),
             keyword("mode", "<permissions>", "A UNIX socket's permission bits, in octal.", mode),
             keyword(
-                "mss", "<bytes>", "Maximum size of TCP segments; Linux ignores a negative number, which would reduce the client's size.", segmentSize),
+                "mss", "<bytes>", "Maximum size of TCP segments; Linux ignores a negative number, which would reduce the client's size.",
+                differs: "A number from 0 to 87 is an error; a negative number causes a notice.", segmentSize),
             keyword("name", "<name>", "The listener's name in log lines about connections that never become a session, and in `show stat`.", name),
             keyword("nice", "<number>", "No effect: all sessions have the same priority.", nice),
             keyword("process", "all|odd|even|<number>[-[<number>]][/<threads>]", "No effect: there is only one process.", process),

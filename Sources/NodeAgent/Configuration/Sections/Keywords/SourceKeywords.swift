@@ -5,15 +5,18 @@ import Wire
 enum SourceKeywords {
     private static let presented = "[usesrc <address>[:<port>]|client|clientip] [interface <name>]"
 
+    private static let numeric = "A name is an error; if the interface does not exist, connects fail."
+
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
-            "source", .serverSide, "<address>[:<port>] \(presented)",
+            "source", .serverSide, "<address>[:<port>] \(presented)", differs: numeric,
             "Local address of connections to servers, also of checks; `usesrc` shows servers another address or the client's (needs `cap_net_raw`).", proxy)
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
         Keyword(
             "source", .server, "<address>[:<port>[-<port>]] \(presented)",
+            differs: "\(numeric) With `usesrc` without a port, sessions do not use the range.",
             "Local address of connections to the server, as `source` of the section; with a range, each connection has one of these ports.", server)
     ]
 

@@ -12,7 +12,8 @@ enum StatsKeywords {
             "Maximum number of runtime connections; default 10. Further ones wait, except those of `tsukada drain`, `tsukada keys` and `-x`.",
             statsMaxconn),
         Keyword(
-            "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port`, `abns@NAME` or `fd@N`.",
+            "stats socket", .global, "<address> [<option> ...]", repetition: .many,
+            differs: "`accept-proxy` is an error; an answer to one line has at most 8 MiB.", "A runtime socket: a path, `address:port`, `abns@NAME` or `fd@N`.",
             statsSocket),
         Keyword("stats timeout", .global, "<time>", "Idle timeout of runtime connections; default 10s.", statsTimeout),
     ]

@@ -9,7 +9,10 @@ enum TimeoutKeywords {
         timeout("timeout client-hs", .clientSide, "How long a client may take to send its PROXY header; default: `timeout client`.") {
             $0.frontend.handshakeTimeout = $1
         },
-        timeout("timeout connect", .serverSide, "Maximum duration of a connect to a server.") { $0.backend.connectTimeout = $1 },
+        timeout(
+            "timeout connect", .serverSide, differs: "A session leaves a silent server after 1 s, unless no other server is left.",
+            "Maximum duration of a connect to a server."
+        ) { $0.backend.connectTimeout = $1 },
         timeout("timeout queue", .serverSide, "How long a session may wait in the queue for a server; default: `timeout connect`.") {
             $0.backend.queueTimeout = $1
         },
@@ -21,8 +24,9 @@ enum TimeoutKeywords {
     ]
 
     private static func timeout(
-        _ name: String, _ places: KeywordPlaces, _ meaning: String, _ set: @escaping @Sendable (inout ProxyDraft, Duration?) -> Void
+        _ name: String, _ places: KeywordPlaces, differs difference: String? = nil, _ meaning: String,
+        _ set: @escaping @Sendable (inout ProxyDraft, Duration?) -> Void
     ) -> Keyword<ProxyDraft> {
-        Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in set(&proxy, try line.takeTimeout()) }
+        Keyword(name, places, "<time>", differs: difference, meaning) { proxy, line throws(ConfigurationProblem) in set(&proxy, try line.takeTimeout()) }
     }
 }
