@@ -99,6 +99,14 @@ extension DifferentialCase {
             name: "redispatch-late", rows: [.retries],
             sections: listen(["balance roundrobin", "retries 2", "option redispatch -1", "timeout connect 200"], servers: ["", ""]),
             servers: ["9002": .named("s2")], steps: [.visits(1)]),
+        // The first failed connect takes the server DOWN, so that haproxy chooses another server as well.
+        DifferentialCase(
+            name: "redispatch-source", rows: [.retries, .otherAlgorithms, .observe],
+            sections: listen(
+                ["balance source", "retries 3", "option redispatch 1"],
+                servers: ["check observe layer4 error-limit 1 on-error mark-down inter 20s downinter 20s", ""]),
+            servers: .named(2),
+            steps: [.serve("9001", .refusing)] + sources.prefix(8).map { .visits(1, from: $0) } + [.awaitLog("is DOWN"), .statistics(["status"])]),
         DifferentialCase(
             name: "retry-none", rows: [.retries],
             sections: listen(["retries 2", "retry-on none", "timeout connect 200"], servers: [""]),
@@ -133,6 +141,17 @@ extension DifferentialCase {
             name: "server-template", rows: [.serverLines],
             sections: listen(["default-server weight 5 check", "server-template t 1-3 HOST:9001", "server t4 HOST:9002 weight 10"], servers: []),
             servers: .named(2), steps: [.visits(10, .sameCounts), .statistics(["status", "weight", "check_status"])]),
+        DifferentialCase(
+            name: "server-cancels", rows: [.serverLines, .backups, .sendProxy, .checkAddress],
+            sections: listen(
+                [
+                    "default-server check backup send-proxy check-send-proxy", "server s1 HOST:9001 no-backup no-send-proxy no-check-send-proxy port 9101",
+                    "server s2 HOST:9002 no-send-proxy send-proxy-v2 no-send-proxy-v2", "server s3 HOST:9003 no-check-send-proxy port 9103",
+                ], servers: []),
+            servers: ["9001": .named("s1"), "9101": .named("c1"), "9002": .named("s2"), "9003": .named("s3"), "9103": .named("c3")],
+            steps: [.visits(1), .transcripts("9001"), .transcripts("9101"), .transcripts("9103")] + DifferentialStep.takeDown("9101", "s1") + [
+                .visits(1), .statistics(["status", "act", "bck"]),
+            ]),
         DifferentialCase(
             name: "server-default", rows: [.serverLines, .riseFall],
             sections: listen(["default-server check fall 1 rise 3", "server s1 HOST:9001", "default-server fall 4", "server s2 HOST:9002"], servers: []),

@@ -16,6 +16,9 @@ extension DifferentialCase {
     /// 10.1.2.3:40000 to 10.0.0.1:3306.
     private static let addresses: [UInt8] = [10, 1, 2, 3, 10, 0, 0, 1, 0x9c, 0x40, 0x0c, 0xea]
 
+    /// An extension of a header: the authority db.example.
+    private static let authority: [UInt8] = [2, 0, 10] + text("db.example")
+
     /// Reads everything and answers at the end.
     private static let reader = ServerConduct.serving([.send(text("s1\n")), .receiveEnd])
 
@@ -59,11 +62,17 @@ extension DifferentialCase {
             sections: """
                 listen CASE
                     bind HOST:80
-                    unique-id-format ID-7
                     server s1 HOST:9001 send-proxy-v2 proxy-v2-options unique-id,authority
+                listen CASE_second
+                    bind HOST:81 accept-proxy
+                    server s1 HOST:9002 send-proxy-v2 proxy-v2-options unique-id,authority
 
                 """,
-            servers: ["9001": reader], steps: [sends(text("hello"), from: "127.44.0.2:44002"), .transcripts("9001")]),
+            servers: ["9001": reader, "9002": reader],
+            steps: [
+                sends(text("hello"), from: "127.44.0.2:44002"), sends(binaryHeader(0x21, 0x11, addresses + authority) + text("hello"), to: "HOST:81"),
+                .transcripts("9001"), .transcripts("9002"),
+            ]),
         DifferentialCase(
             name: "header-check", rows: [.checkAddress, .sendProxy],
             sections: listen(

@@ -126,5 +126,19 @@ extension DifferentialCase {
                 "tcp-check expect string %",
             ]),
             servers: ["9001": dialogue("", ["hello\n", "%\n"])], steps: [.transcripts("9001"), .statistics(["status", "check_status"])]),
+        DifferentialCase(
+            name: "script-formats", rows: [.tcpCheck],
+            sections: checked([
+                "option tcp-check", "tcp-check connect default", "tcp-check set-var-fmt(check.word) \"hello, %[srv_name]\"",
+                "tcp-check send-binary-lf \"%[var(check.word),hex]0A\"", "tcp-check comment \"the greeting\"",
+                "tcp-check expect string-lf \"%[var(check.word)]\"", "tcp-check send-lf \"%[var(check.word),length]\\n\"",
+                "tcp-check comment \"the state\"", "tcp-check expect status-code res.payload(0,1),length binary-lf \"%[str(ok),hex]\"",
+            ]),
+            servers: ["9001": dialogue("", ["hello, s1\n", "ok\n"])],
+            steps: [.transcripts("9001")]
+                + changes([
+                    (dialogue("", ["hallo\n"]), "is DOWN"), (dialogue("", ["hello, s1\n", "ok\n"]), "is UP"),
+                    (dialogue("", ["hello, s1\n", "no\n"]), "is DOWN"),
+                ]) + [.statistics(["check_status", "check_code", "last_chk"])]),
     ]
 }

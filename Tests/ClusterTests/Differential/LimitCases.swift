@@ -29,6 +29,13 @@ extension DifferentialCase {
                 .release("queued", DifferentialStep.visit),
             ]),
         DifferentialCase(
+            name: "queue-refused", rows: [.limits, .otherAlgorithms], sections: listen(["balance source"], servers: ["maxconn 1 maxqueue 1"]),
+            servers: .named(1),
+            steps: [
+                .stays(1), .waits(1, as: "second"), .awaitStatistic("qcur", of: "s1", is: "1"), .visits(1), .release("held"),
+                .release("second", DifferentialStep.visit),
+            ]),
+        DifferentialCase(
             name: "limit-dynamic", rows: [.limits], sections: listen(["fullconn 8"], servers: ["minconn 1 maxconn 4"]), servers: .named(1),
             steps: [
                 .stays(1), .waits(1, as: "second"), .awaitStatistic("qcur", of: "BACKEND", is: "1"), .release("held"),

@@ -63,6 +63,22 @@ extension DifferentialCase {
             "http-full-header", ["option httpchk GET /", "http-check expect fhdr name -m beg X- value -m sub \"a, b\""],
             servers: status("200 OK", headers: "X-List: a, b\r\n"), changes([(status("200 OK", headers: "X-List: b\r\n"), "is DOWN")])),
         http(
+            "http-variables",
+            [
+                "option httpchk", "http-check comment \"the connect\"", "http-check connect default linger", "http-check set-var(check.word) str(up)",
+                "http-check set-var-fmt(check.path) \"/%[srv_name]\"",
+                "http-check send meth GET uri-lf \"%[var(check.path)]\" ver HTTP/1.1 hdr Host db.example hdr X-Word \"%[var(check.word)]\"",
+                "http-check comment \"the word\"", "http-check expect string-lf \"%[var(check.word)]\"",
+            ],
+            [.transcripts("9001")] + changes([(status("200 OK", body: "down\n"), "is DOWN"), (.http(ok), "is UP"), (.refusing, "is DOWN")])
+                + [.statistics(["check_status", "check_code", "last_chk"])]),
+        http(
+            "http-unset",
+            [
+                "option httpchk", "http-check set-var(check.word) str(ready)", "http-check unset-var(check.word)",
+                "http-check send meth GET uri-lf \"/%[var(check.word),length]\"",
+            ], [.transcripts("9001")]),
+        http(
             "http-elsewhere",
             ["option httpchk", "http-check connect port 9101 send-proxy", "http-check send meth GET uri /up", "http-check expect status 200"],
             [.serve("9101", .http(ok)), .awaitLog("is UP"), .transcripts("9101")]),

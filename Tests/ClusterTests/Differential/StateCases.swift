@@ -85,6 +85,11 @@ extension DifferentialCase {
             servers: ["9101": .named("c1"), "9002": .named("s2")],
             steps: [.visits(6, .sameCounts), .awaitLog("is DOWN"), .awaitLog("is UP"), .statistics(["hanafail"])]),
         DifferentialCase(
+            name: "observed-quickly", rows: [.observe],
+            sections: listen(["retries 0"], servers: ["check port 9101 observe layer4 error-limit 1 on-error fastinter inter 20s fastinter 200"]),
+            servers: ["9101": .named("c1")],
+            steps: [.serve("9101", .refusing), .visits(1), .awaitLog("is DOWN"), .statistics(["status", "check_status", "hanafail", "chkfail", "chkdown"])]),
+        DifferentialCase(
             name: "slow-start", rows: [.slowStart],
             sections: listen(["balance roundrobin"], servers: ["weight 100 check slowstart 600 rise 1 fall 1"]), servers: .named(1),
             steps: DifferentialStep.takeDown("9001", "s1") + DifferentialStep.bringBack("9001", "s1", as: .named("s1")) + [
@@ -137,6 +142,11 @@ extension DifferentialCase {
                 """,
             servers: ["127.0.0.215:9001": .named("stream")],
             steps: [.names(["stream.diff": ["127.0.0.215"]]), .awaitStatistic("status", of: "s1", is: "no check"), .visits(1)]),
+        DifferentialCase(
+            name: "name-implicit", rows: [.nameservers],
+            sections: listen([], servers: []) + "    server s1 implicit.diff:9001 resolvers default resolve-prefer ipv4 init-addr none\n",
+            servers: ["127.0.0.216:9001": .named("implicit")],
+            steps: [.names(["implicit.diff": ["127.0.0.216"]]), .awaitStatistic("status", of: "s1", is: "no check"), .visits(1)]),
         DifferentialCase(
             name: "name-services", rows: [.serviceRecords],
             sections: """

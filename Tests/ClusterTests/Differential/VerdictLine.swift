@@ -91,12 +91,15 @@ struct VerdictLine: Sendable {
         + lines(.riseFall, .server, ["check rise 2 fall 3", "check rise 0", "check rise 2000000"])
         + lines(
             .checkAddress, .server, ["check port 9", "check addr 127.0.0.2", "check addr 127.0.0.2:80", "check addr localhost", "check check-send-proxy"])
+        + lines(.checkAddress, .server, ["check no-check-send-proxy"])
         + lines(.weight, .server, ["weight 0", "weight 256", "weight 257"])
         + lines(.limits, .server, ["maxconn 5 minconn 2", "maxqueue 5"]) + lines(.limits, .server, ["strict-maxconn"], differs: later)
-        + lines(.backups, .server, ["backup"])
+        + lines(.backups, .server, ["backup", "no-backup"]) + lines(.connections, .server, ["tcp-ut 5s"])
         + lines(.markedDown, .server, ["on-marked-down shutdown-sessions", "on-marked-down x"])
         + lines(.markedUp, .server, ["on-marked-up shutdown-backup-sessions"]) + lines(.slowStart, .server, ["slowstart 5s"])
         + lines(.observe, .server, ["check observe layer4 error-limit 3 on-error mark-down", "check observe layer9"])
+        + lines(.observe, .server, ["check observe layer4 on-error fastinter"])
+        + lines(.observe, .server, ["check observe layer7"], differs: "haproxy reports this error and starts")
         + lines(.track, .server, ["track l/s", "track x/y"])
         + lines(
             .agent, .server,
@@ -110,6 +113,7 @@ struct VerdictLine: Sendable {
                 "resolve-opts ignore-weight,prevent-dup-ip", "resolve-opts x",
             ])
         + lines(.sendProxy, .server, ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id,authority"])
+        + lines(.sendProxy, .server, ["no-send-proxy", "no-send-proxy-v2"])
         + lines(.sendProxy, .server, ["send-proxy-v2 set-proxy-v2-tlv-fmt(0xE0) x"], differs: later)
         + lines(.disabled, .server, ["disabled", "enabled"]) + lines(.serverLabels, .server, ["id 5", "id 0", "cookie x", "redir http://x"])
         + lines(.serverLabels, .server, ["ws h1", "ws h3", "max-reuse 5", "pool-low-conn 5", "pool-max-conn -1", "pool-max-conn -2"])
@@ -125,15 +129,22 @@ struct VerdictLine: Sendable {
         + lines(.tcpCheck, .proxy, ["tcp-check connect", "tcp-check expect string x", "option tcp-check\n    tcp-check expect strin x"])
         + lines(
             .tcpCheck, .proxy,
-            ["tcp-check connect ssl", "tcp-check send", "tcp-check expect", "tcp-check expect rstring (", "tcp-check send-binary 0g"].map {
-                "option tcp-check\n    \($0)"
-            })
+            [
+                "connect ssl", "send", "expect", "expect rstring (", "send-binary 0g", "send-binary-lf %[str(a),hex]", "send-binary-lf x", "comment x",
+                "comment",
+                "connect default", "expect string-lf %[str(a)]", "expect string-lf %[foo]", "set-var-fmt(check.a) b",
+            ].map { "option tcp-check\n    tcp-check \($0)" })
         + lines(
             .httpCheck, .proxy,
             [
                 "option httpchk", "option httpchk GET /x", "option httpchk GET /x HTTP/1.1\\r\\nHost:\\ x", "http-check expect status 200",
                 "http-check disable-on-404", "http-check send-state", "http-check expect status abc", "http-check expect status 99",
             ])
+        + lines(
+            .httpCheck, .proxy,
+            ["comment x", "set-var(check.a) str(b)", "set-var(check.a)", "unset-var(check.a)", "expect string-lf %[str(a)]", "expect string-lf"].map {
+                "option httpchk\n    http-check \($0)"
+            })
         + lines(.otherChecks, .proxy, ["option smtpchk", "option smtpchk HELO x", "option ldap-check", "option ssl-hello-chk"])
         + lines(.mysqlCheck, .proxy, ["option mysql-check", "option mysql-check user u", "option mysql-check user u post-41", "option mysql-check x"])
         + lines(.pgsqlCheck, .proxy, ["option pgsql-check user u"]) + lines(.pgsqlCheck, .proxy, ["option pgsql-check"])
@@ -144,8 +155,10 @@ struct VerdictLine: Sendable {
             .nameservers, .resolvers,
             ["parse-resolv-conf", "accepted_payload_size 100", "accepted_payload_size 4096", "nameserver t tcp@127.0.0.1:53", "nameserver i [::1]:53"])
         + lines(.resolvePace, .resolvers, ["resolve_retries 3", "timeout resolve 1s", "timeout retry 1s", "timeout x 1s"])
-        + lines(.hold, .resolvers, ["hold valid 10s", "hold obsolete 1s", "hold nx 1s", "hold timeout 1s", "hold refused 1s", "hold other 1s", "hold x 1s"])
-        + lines(.hold, .resolvers, ["hold stale 1s"], differs: later)
+        + lines(.resolvePace, .resolvers, ["timeout resolve 0", "timeout retry 0", "resolve_retries 1001"], differs: meaningless)
+        + lines(
+            .hold, .resolvers,
+            ["hold valid 10s", "hold obsolete 1s", "hold nx 1s", "hold timeout 1s", "hold refused 1s", "hold other 1s", "hold x 1s", "hold stale 1s"])
         + lines(.otherSections, .section, ["userlist u\n    group g users a\n    user a insecure-password b", "userlist u\n    user a passwort b"])
         + lines(
             .otherSections, .section,
@@ -159,10 +172,12 @@ struct VerdictLine: Sendable {
             .environment, .global,
             [
                 "spread-checks 5", "max-spread-checks 5s", "tune.bufsize 16384", "tune.maxaccept 10", "tune.rcvbuf.client 10000", "tune.sndbuf.server 10000",
-                "ulimit-n 10000", "maxconnrate 100", "cpu-map 1 0", "thread-groups 1", "maxpipes 10", "noepoll", "nbproc 1", "setenv A b", "presetenv A b",
+                "ulimit-n 10000", "maxconnrate 100", "cpu-map 1 0", "thread-groups 1", "maxpipes 10", "noepoll", "nbproc 2", "setenv A b", "presetenv A b",
                 "unsetenv A", "resetenv PATH", "default-path config", "unix-bind prefix /tmp mode 600", "localpeer x", "quiet", "zero-warning",
                 "busy-polling", "insecure-fork-wanted", "external-check", "ca-base /etc", "ssl-default-bind-ciphers ALL", "tune.ssl.default-dh-param 2048",
                 "spread-checks 60", "tune.bufsize x", "nothing-known 1", "lua-load /missing",
             ])
         + lines(.environment, .global, ["setcap cap_net_raw", "external-check preserve-env"], differs: later)
+        + lines(.environment, .global, ["nbproc 1", "maxsock 5"], differs: "accepted, so that an old file can stay as it is: the line has no effect")
+        + lines(.environment, .global, ["stats socket /tmp/x.sock accept-proxy"], differs: "refused by name: tsukada cannot read a PROXY header there")
 }
