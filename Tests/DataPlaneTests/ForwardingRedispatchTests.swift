@@ -41,6 +41,24 @@ struct ForwardingRedispatchTests {
         #expect(line.totalTime >= 30 * Int(pauses))
     }
 
+    @Test("with N, a session leaves a server that has gone down, as in haproxy 2.6")
+    func down() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address, TestServer.refusing()]) {
+            ($0.backend.balance, $0.backend.redispatch, $0.backend.retriesMax) = (.source, .every(100), 100)
+            $0.backend.connectTimeout = .milliseconds(30)
+        }
+        let client = try harness.connect()
+        #expect(eventually { harness.sum { $0.retries.value } >= 2 })
+        harness.route(1) { $0.isUsable = false }
+        #expect(client.text(1) == "A")
+        client.finishSending()
+        #expect(client.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.server == "s1" && line.flags == "--" && harness.sum { $0.redispatches.value } == 1)
+    }
+
     @Test("with any N, other algorithms move a session at once, as haproxy 2.6 does", arguments: [-1, 0, 1, 3], [BalanceAlgorithm.first, .leastConnections])
     func immediate(number: Int, balance: BalanceAlgorithm) throws {
         let server = TestServer.echo("B")

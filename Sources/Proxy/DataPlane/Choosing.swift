@@ -30,10 +30,13 @@ extension ForwardingThread {
         return isWithinRetries && leavesServer(session, after: failures) && !sessions[extrasOf: session].tried.isFull
     }
 
-    /// True when the session leaves its server after its `failures`-th failed connect (`option redispatch`).
+    /// True when the session leaves its server after its `failures`-th failed connect (`option redispatch`), or because new sessions do not use that server.
     func leavesServer(_ session: UnsafeMutablePointer<Session>, after failures: Int32) -> Bool {
-        let interval = state.backendRules[Int(session.pointee.backend)].pointee.redispatchInterval
-        return interval > 0 && failures % interval == 0
+        let backend = Int(session.pointee.backend)
+        let interval = state.backendRules[backend].pointee.redispatchInterval
+        guard interval > 0, failures % interval != 0 else { return interval > 0 }
+        let server = session.pointee.serverIndex
+        return state.backendCells[backend].pointee.balancer.withLock { !$0.isServing(server) }
     }
 
     /// True when another server is a better choice than waiting: usable, not skipped, and not tried by this session.
