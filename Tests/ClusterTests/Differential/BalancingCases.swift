@@ -82,6 +82,9 @@ extension DifferentialCase {
     private static let deadTurns = IntendedDifference(
         why: "a session that moves to another server does not change the turns of new sessions", pattern: #"/\+?\d+ 0/0$"#, replacement: "/RETRIES 0/0")
 
+    /// Answers a line.
+    private static let greeted = ServerConduct.serving([.receive(text("\n")), .send(text("ok\n"))])
+
     static let retrying: [DifferentialCase] = [
         DifferentialCase(
             name: "redispatch-once", rows: [.retries],
@@ -145,13 +148,15 @@ extension DifferentialCase {
             name: "server-cancels", rows: [.serverLines, .backups, .sendProxy, .checkAddress],
             sections: listen(
                 [
-                    "default-server check backup send-proxy check-send-proxy", "server s1 HOST:9001 no-backup no-send-proxy no-check-send-proxy port 9101",
+                    "option tcp-check", "tcp-check send PING\\n", "tcp-check expect string ok", "default-server check backup send-proxy check-send-proxy",
+                    "server s1 HOST:9001 no-backup no-send-proxy no-check-send-proxy port 9101",
                     "server s2 HOST:9002 no-send-proxy send-proxy-v2 no-send-proxy-v2", "server s3 HOST:9003 no-check-send-proxy port 9103",
                 ], servers: []),
-            servers: ["9001": .named("s1"), "9101": .named("c1"), "9002": .named("s2"), "9003": .named("s3"), "9103": .named("c3")],
-            steps: [.visits(1), .transcripts("9001"), .transcripts("9101"), .transcripts("9103")] + DifferentialStep.takeDown("9101", "s1") + [
-                .visits(1), .statistics(["status", "act", "bck"]),
-            ]),
+            servers: ["9001": greeted, "9101": greeted, "9002": .named("ok s2"), "9003": .named("s3"), "9103": greeted],
+            steps: [
+                .clients(1, to: "HOST:80", from: nil, [.send(text("hello\n")), .receive(text("ok")), .close], .sameOrder, patience: 5_000),
+                .transcripts("9001"), .transcripts("9101"), .transcripts("9103"),
+            ] + DifferentialStep.takeDown("9101", "s1") + [.visits(1), .statistics(["status", "act", "bck"])]),
         DifferentialCase(
             name: "server-default", rows: [.serverLines, .riseFall],
             sections: listen(["default-server check fall 1 rise 3", "server s1 HOST:9001", "default-server fall 4", "server s2 HOST:9002"], servers: []),
