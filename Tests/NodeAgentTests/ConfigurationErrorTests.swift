@@ -125,6 +125,15 @@ struct ConfigurationErrorTests {
         #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
     }
 
+    @Test(
+        "is text in parentheses after a keyword that takes none, as in HAProxy",
+        arguments: ["timeout client(foo) 5s", "option tcplog(x)", "tcp-check send(a) b", "http-check disable-on-404(x)", "option forwardfor(x)"])
+    func parentheses(line: String) {
+        let diagnostics = Configuration.read("defaults\n timeout connect 1s\n \(line)\n").diagnostics
+        let words = line.split(separator: " ").map(String.init)
+        #expect(Configuration.alerts(diagnostics).count == 1 && diagnostics.first?.problem.what == "unknown word '\(words[1])' after '\(words[0])'")
+    }
+
     @Test("is a name that two proxies share, as in HAProxy since 3.3")
     func refusesOneNameTwice() {
         let (_, diagnostics) = Configuration.read("frontend a\n default_backend a\nbackend a\n")

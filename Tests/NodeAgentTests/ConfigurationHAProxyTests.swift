@@ -49,7 +49,8 @@ struct ConfigurationHAProxyTests {
         ].map { listen("retry-on \($0)") }
         + [
             "option allbackups", "no option allbackups", "option allbackups 1", "option redispatch 0", "option redispatch 3", "option redispatch -2",
-            "fullconn 0", "server t 127.0.0.1:8 minconn 5", "server t 127.0.0.1:8 minconn 1 maxconn 5 maxqueue 3", "server t 127.0.0.1:8 minconn 0 maxqueue 0",
+            "timeout client(x) 5s", "option tcplog(x)", "option forwardfor(x)", "fullconn 0", "server t 127.0.0.1:8 minconn 5",
+            "server t 127.0.0.1:8 minconn 1 maxconn 5 maxqueue 3", "server t 127.0.0.1:8 minconn 0 maxqueue 0",
         ].map(listen)
         + [
             "0", "1us", "500us", "1000us", "1ms", "1min", "2sec", "3hours", "1m30s", "1ms2", "10x", "1.5s", "1S", "-1", "+1", "24d", "25d", "2147483647",
@@ -194,7 +195,8 @@ struct ConfigurationHAProxyTests {
         ].map { "option \($0)" } + ["no option httpchk", "no option tcp-check"]
         + [
             "send A", "send", "send A B", "send A comment c", "send A comment", "send-binary 00fF", "send-binary abc", "send-binary zz", "send-lf %%",
-            "send-lf %[srv_name]", "send-lf %[foo]", "send-binary-lf %[str(a),hex]", "expect string a", "expect ! string a", "expect !!rstring a",
+            "send-lf %[srv_name]", "send-lf %[foo]", "send(a) b", "send-binary-lf %[str(a),hex]", "expect string a", "expect ! string a",
+            "expect !!rstring a",
             "expect string a rstring b", "expect comment x", "expect rstring (", "expect rstring (a)\\\\1", "expect status 200",
             "expect ok-status L7RSP string a", "expect ok-status l7okc string a", "expect min-recv -1 string a", "expect min-recv -2 string a",
             "expect on-error %[res.len] string a",

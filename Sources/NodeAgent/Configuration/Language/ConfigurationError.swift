@@ -145,7 +145,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unknownWord(_, _, let allowed, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
         case .missingArgument(let keyword, let shape), .surplusArgument(_, let keyword, let shape):
-            shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword) \(shape)'"
+            shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword)\(shape.hasPrefix("(") ? "" : " ")\(shape)'"
         case .badValue(_, _, let expected): "write \(expected)"
         case .notInvertible: "remove the line"
         case .misplaced(_, let places): "move it to \(places)"

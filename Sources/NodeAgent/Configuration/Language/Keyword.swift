@@ -23,7 +23,7 @@ protocol KeywordEntry: Sendable {
     /// One word or two, such as "timeout client".
     var name: String { get }
     var places: KeywordPlaces { get }
-    /// The shape of the arguments: `<needed> [optional] ...`.
+    /// The shape of the arguments: `<needed> [optional] ...`. A first one in parentheses follows the keyword without a blank: `(<needed>) ...`.
     var arguments: String { get }
     /// The description, one line of the manual. It begins with "No effect" for a keyword that is only accepted, and ends in "Not in HAProxy." if HAProxy
     /// lacks the keyword.
@@ -80,11 +80,14 @@ struct Keyword<Draft>: KeywordEntry {
         self.apply = apply
     }
 
-    /// The number of arguments that `arguments` allows: words outside brackets are required, `...` has no limit.
+    /// True for a keyword with an argument in parentheses: `set-var(x)`.
+    var takesParentheses: Bool { arguments.hasPrefix("(") }
+
+    /// The number of further words that `arguments` allows: words outside brackets are required, `...` has no limit.
     var argumentCounts: ClosedRange<Int> {
         var depth = 0
         var (needed, allowed) = (0, 0)
-        for word in arguments.split(separator: " ") {
+        for word in arguments.split(separator: " ").dropFirst(takesParentheses ? 1 : 0) {
             let isEndless = word == "..." || word == "...]"
             if depth == 0, !isEndless, !word.hasPrefix("[") { needed += 1 }
             allowed = isEndless ? ConfigurationLexer.wordsMax : allowed + 1

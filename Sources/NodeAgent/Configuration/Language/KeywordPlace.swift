@@ -33,8 +33,8 @@ extension KeywordPlace {
 
     /// The option that `word` names: "check", or "set-proxy-v2-tlv-fmt(0x20)" if the arguments begin in parentheses.
     static func option(named word: String) -> Keyword<Draft>? {
-        guard let parenthesis = word.firstIndex(of: "(") else { return keywords[word].flatMap { $0.arguments.hasPrefix("(") ? nil : $0 } }
-        return keywords[String(word[..<parenthesis])].flatMap { $0.arguments.hasPrefix("(") ? $0 : nil }
+        let name = word.prefix { $0 != "(" }
+        return keywords[String(name)].flatMap { $0.takesParentheses == (name != word) ? $0 : nil }
     }
 
     /// The problem of a word of the line `line` that is not one of its options.

@@ -58,15 +58,19 @@ extension ConfigurationSection {
 
     /// Parses a line of the section. A leading `no` or `default` has been taken already. Advice on an unknown keyword comes from `sections`.
     mutating func read(_ line: inout ConfigurationLine, among sections: ConfigurationSections) throws(ConfigurationProblem) {
-        let (one, two) = line.firstWords
-        guard let keyword = Self.keywords[two] ?? Self.keywords[one] else {
-            for name in [two, one] { if let reason = Self.reason(ofForeign: name) { return try skip(name, because: reason, &line) } }
-            let problem = Self.problem(withKeyword: one, two, among: sections)
+        let (one, two, name) = line.firstWords
+        guard let keyword = Self.keywords[name] ?? Self.keywords[one] else {
+            for words in [two, one] { if let reason = Self.reason(ofForeign: words) { return try skip(words, because: reason, &line) } }
+            let problem = Self.problem(withKeyword: one, two, name: name, among: sections)
             guard case .noEffect = problem else { throw problem }
             return line.warn(problem)
         }
         line.keyword = keyword.name
         line.shape = keyword.arguments
+        if keyword.name == name, two != name, !keyword.takesParentheses {
+            let (word, known) = (String(two.dropFirst(one.count + 1)), String(name.dropFirst(one.count + 1)))
+            throw .unknownWord(word, of: one, allowed: Self.secondWords(of: one), suggestion: known)
+        }
         line.next += keyword.name.contains(" ") ? 2 : 1
         if line.prefix != .nothing, keyword.inversion == .none || (line.prefix == .standard && !keyword.name.hasPrefix("option ")) {
             throw .notInvertible(keyword.name, prefix: line.words[0])
@@ -81,13 +85,15 @@ extension ConfigurationSection {
         try line.end()
     }
 
-    /// The problem of a line that begins with the word `one`, or the words `two`, and is not one of the section's.
-    private static func problem(withKeyword one: String, _ two: String, among sections: ConfigurationSections) -> ConfigurationProblem {
-        for keyword in [two, one] {
+    /// The problem of a line that begins with the word `one`, or the words `two`, and is not one of the section's. `name` is `two` without parentheses.
+    private static func problem(
+        withKeyword one: String, _ two: String, name: String, among sections: ConfigurationSections
+    ) -> ConfigurationProblem {
+        for keyword in [name, one] {
             let places = ConfigurationSections.places(of: keyword, among: sections.types)
             if !places.names.isEmpty { return problem(withMisplaced: keyword, of: places) }
             let lines = ConfigurationSections.places(of: keyword, among: ConfigurationSections.linesWithOptions)
-            if !lines.names.isEmpty, keyword == two { return .misplaced(keyword, places: lines.text("line")) }
+            if !lines.names.isEmpty, keyword == name { return .misplaced(keyword, places: lines.text("line")) }
         }
         let words = secondWords(of: one)
         if !words.isEmpty {
@@ -96,16 +102,18 @@ extension ConfigurationSection {
             return .unknownWord(word, of: one, allowed: words, suggestion: Spelling.nearest(to: word, among: words))
         }
         let end = hidesJoinedValues ? one.firstIndex { "=:".contains($0) } : nil
-        let name = String(one[..<(end ?? one.endIndex)])
-        let suggestion = Spelling.nearest(to: name, among: keywords.firstWords + sections.names)
-        return .unknownKeyword(end.map { "\(name)\(one[$0])..." } ?? one, suggestion: suggestion)
+        let word = String(one[..<(end ?? one.endIndex)])
+        let suggestion = Spelling.nearest(to: word, among: keywords.firstWords + sections.names)
+        return .unknownKeyword(end.map { "\(word)\(one[$0])..." } ?? one, suggestion: suggestion)
     }
 }
 
 extension ConfigurationLine {
-    /// The candidates for the keyword: the next word, and the next two words if there are two, without arguments in parentheses: `tcp-check set-var(x)`.
-    fileprivate var firstWords: (one: String, two: String) {
+    /// The candidates for the keyword: the next word, the next two words if there are two, and these without parentheses: `tcp-check set-var(x)`.
+    fileprivate var firstWords: (one: String, two: String, name: String) {
         let one = peek ?? ""
-        return (one, next + 1 < words.count ? "\(one) \(words[next + 1].prefix { $0 != "(" })" : one)
+        guard next + 1 < words.count else { return (one, one, one) }
+        let second = words[next + 1]
+        return (one, "\(one) \(second)", "\(one) \(second.prefix { $0 != "(" })")
     }
 }

@@ -21,11 +21,11 @@ enum HTTPCheckKeywords {
             "The request, or its parts that differ from `option httpchk`.", send),
         Keyword("http-check send-state", .serverSide, "", "Requests contain the server's state in `X-Haproxy-Server-State`.", sendState),
         rule(
-            "http-check set-var", "<expression>", differs: ScriptDifference.set, "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
+            "http-check set-var", "(check.NAME) <expression>", differs: ScriptDifference.set, "Stores a value.", setVariable),
         rule(
-            "http-check set-var-fmt", "<format>", differs: ScriptDifference.set, "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.",
+            "http-check set-var-fmt", "(check.NAME) <format>", differs: ScriptDifference.set, "Stores the text of a format.",
             setVariableText),
-        rule("http-check unset-var", "", differs: ScriptDifference.unset, "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
+        rule("http-check unset-var", "(check.NAME)", differs: ScriptDifference.unset, "Removes a variable.", unsetVariable),
     ]
 
     private static func rule(

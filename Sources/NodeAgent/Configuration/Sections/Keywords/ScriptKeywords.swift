@@ -49,11 +49,11 @@ enum ScriptKeywords {
         rule(
             "tcp-check send-lf", "<format> [comment <text>]", differs: ScriptDifference.send, "Sends the text of a format.", sendFormat),
         rule(
-            "tcp-check set-var", "<expression>", differs: ScriptDifference.set, "Stores a value: `set-var(check.NAME) <expression>`.", setVariable),
+            "tcp-check set-var", "(check.NAME) <expression>", differs: ScriptDifference.set, "Stores a value.", setVariable),
         rule(
-            "tcp-check set-var-fmt", "<format>", differs: ScriptDifference.set, "Stores the text of a format: `set-var-fmt(check.NAME) <format>`.",
+            "tcp-check set-var-fmt", "(check.NAME) <format>", differs: ScriptDifference.set, "Stores the text of a format.",
             setVariableText),
-        rule("tcp-check unset-var", "", differs: ScriptDifference.unset, "Removes a variable: `unset-var(check.NAME)`.", unsetVariable),
+        rule("tcp-check unset-var", "(check.NAME)", differs: ScriptDifference.unset, "Removes a variable.", unsetVariable),
     ]
 
     /// Options set the same property, so a section with two of them gets a warning.
