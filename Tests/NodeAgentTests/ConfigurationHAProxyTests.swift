@@ -49,7 +49,7 @@ struct ConfigurationHAProxyTests {
         ].map { listen("retry-on \($0)") }
         + [
             "option allbackups", "no option allbackups", "option allbackups 1", "option redispatch 0", "option redispatch 3", "option redispatch -2",
-            "timeout client(x) 5s", "option tcplog(x)", "option forwardfor(x)", "fullconn 0", "server t 127.0.0.1:8 minconn 5",
+            "timeout client(x) 5s", "option tcplog(x)", "option forwardfor(x)", "no filter trace", "fullconn 0", "server t 127.0.0.1:8 minconn 5",
             "server t 127.0.0.1:8 minconn 1 maxconn 5 maxqueue 3", "server t 127.0.0.1:8 minconn 0 maxqueue 0",
         ].map(listen)
         + [

@@ -36,7 +36,7 @@ struct ConfigurationHTTPKeywordTests {
 
     @Test(
         "is an error where haproxy 2.6 refuses it",
-        arguments: ["no option httplog", "no option forwardfor", "no timeout http-request", "stats foo", "use-fcgi-app x"])
+        arguments: ["no option httplog", "no option forwardfor", "no filter trace", "no timeout http-request", "stats foo", "use-fcgi-app x"])
     func isError(line: String) { #expect(Configuration.alerts(Configuration.read(Self.listen(line)).diagnostics).count == 1) }
 
     @Test("has no effect besides: the proxy serves, and 'option httplog' counts as 'option tcplog'", arguments: ["option httplog", "option httpslog"])

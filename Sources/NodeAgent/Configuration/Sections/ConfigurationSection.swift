@@ -22,6 +22,9 @@ protocol ConfigurationSection: KeywordPlace {
     /// Handles a line with HAProxy's keyword `name`, which the section does not accept because of `reason`. Throws unless HAProxy's effect is that of no line.
     mutating func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem)
 
+    /// Whether `no` may precede HAProxy's keyword `name`, which has no effect here.
+    static func isInvertible(_ name: String) -> Bool
+
     /// The problem of a keyword that other sections accept.
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem
 
@@ -42,12 +45,17 @@ extension ConfigurationSection {
 
     static func title(argument: String?) -> String { argument.map { "\(name) \($0)" } ?? name }
 
+    static func isInvertible(_ name: String) -> Bool { false }
+
     mutating func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        switch reason {
-        case .ignored: line.notice(.ignored([name]))
-        case .silent: return
-        default: throw reason.problem(with: name, extent: Self.extent)
-        }
+        try ignore(name, because: reason, &line)
+    }
+
+    /// Accepts a line without an effect, with a notice unless `reason` is `silent`. Throws for other reasons.
+    func ignore(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard reason == .ignored || reason == .silent else { throw reason.problem(with: name, extent: Self.extent) }
+        guard line.prefix == .nothing || Self.isInvertible(name) else { throw .notInvertible(name, prefix: line.words[0]) }
+        if reason == .ignored { line.notice(.ignored([name])) }
     }
 
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem {

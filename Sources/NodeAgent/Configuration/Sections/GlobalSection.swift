@@ -25,17 +25,7 @@ struct GlobalSection: ConfigurationSection {
         try line.end()
     }
 
-    /// The foreign keywords that `no` may precede, as in HAProxy.
-    private static let invertible: Set<String> = ["busy-polling", "insecure-fork-wanted", "numa-cpu-mapping", "set-dumpable", "strict-limits"]
-
-    func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        switch reason {
-        case .ignored, .silent:
-            guard line.prefix == .nothing || Self.invertible.contains(name) else { throw .notInvertible(name, prefix: line.words[0]) }
-            if reason == .ignored { line.notice(.ignored([name])) }
-        default: throw reason.problem(with: name, extent: Self.extent)
-        }
-    }
+    static func isInvertible(_ name: String) -> Bool { ["busy-polling", "numa-cpu-mapping", "set-dumpable", "strict-limits"].contains(name) }
 
     func finish(in configuration: inout ConfigurationDraft) { configuration.global = self }
 

@@ -27,17 +27,14 @@ extension ProxySection {
 
     /// Records an HTTP keyword, which has no effect if the proxy is in `mode tcp`. As in HAProxy, `option httplog` then counts as `option tcplog`.
     mutating func skip(_ name: String, because reason: ForeignKeywords.Reason, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let reason = Self.kind == .defaults && !draft.name.isEmpty && ProxyForeignKeywords.isForNamedDefaults(name) ? .http : reason
-        switch reason {
-        case .http, .silent:
-            guard line.prefix == .nothing || ProxyForeignKeywords.isInvertible(name) else { throw .notInvertible(name, prefix: line.words[0]) }
-            if ProxyForeignKeywords.tcpLogs.contains(name) { draft.frontend.log.sessions = .tcp }
-            guard reason == .http, line.prefix == .nothing, draft.ignoredLines.count < ProxyDraft.ignoredLinesMax else { return }
-            draft.ignoredLines.append(IgnoredLine(keyword: name, location: line.location, section: draft.title))
-        case .ignored: line.notice(.ignored([name]))
-        default: throw reason.problem(with: name, extent: Self.extent)
-        }
+        let isHTTP = reason == .http || Self.kind == .defaults && !draft.name.isEmpty && ProxyForeignKeywords.isForNamedDefaults(name)
+        try ignore(name, because: isHTTP ? .silent : reason, &line)
+        if ProxyForeignKeywords.tcpLogs.contains(name) { draft.frontend.log.sessions = .tcp }
+        guard isHTTP, line.prefix == .nothing, draft.ignoredLines.count < ProxyDraft.ignoredLinesMax else { return }
+        draft.ignoredLines.append(IgnoredLine(keyword: name, location: line.location, section: draft.title))
     }
+
+    static func isInvertible(_ name: String) -> Bool { ProxyForeignKeywords.isInvertible(name) }
 
     /// Parses `<name> [from <defaults>]`.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
