@@ -13,7 +13,7 @@ enum ServerOptions: KeywordPlace {
 
     static let keywords = KeywordTable(
         own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers
-            + SourceKeywords.servers + IdleServerKeywords.servers)
+            + SourceKeywords.servers + HTTPServerKeywords.servers)
 
     private static let own: [Keyword<ServerDraft>] = [
         Keyword(

@@ -1,7 +1,7 @@
 import Proxy
 
 /// Options of servers for HTTP and TLS that HAProxy accepts and ignores in `mode tcp`.
-enum IdleServerKeywords {
+enum HTTPServerKeywords {
     private static let oneSession = "No effect: only HTTP uses a server's connections for several sessions."
 
     static let servers: [Keyword<ServerDraft>] = [
