@@ -121,13 +121,11 @@ struct ConfigurationLine {
         throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))
     }
 
-    /// Takes a list of `allowed` words, separated by commas.
-    mutating func takeList(_ allowed: [String]) throws(ConfigurationProblem) -> [String] {
-        let words = try takeRequired().split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        for word in words where !allowed.contains(word) {
-            throw .unknownWord(word, of: keyword, allowed: allowed, suggestion: Spelling.nearest(to: word, among: allowed))
-        }
-        return words
+    /// Takes a list of `choices`, separated by commas.
+    mutating func takeList<Value>(_ choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> [Value] {
+        var values: [Value] = []
+        for word in try takeRequired().split(separator: ",", omittingEmptySubsequences: false) { values.append(try choice(String(word), among: choices)) }
+        return values
     }
 
     /// Takes the name of a section, a server or a listener.

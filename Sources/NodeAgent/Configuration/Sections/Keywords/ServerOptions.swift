@@ -144,13 +144,10 @@ enum ServerOptions: KeywordPlace {
     }
 
     @Sendable private static func resolveOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        for word in try line.takeList(["allow-dup-ip", "ignore-weight", "prevent-dup-ip"]) {
-            switch word {
-            case "allow-dup-ip": draft.server.resolveOptions.sharing = .allowed
-            case "ignore-weight": draft.server.resolveOptions.ignoresWeight = true
-            default: draft.server.resolveOptions.sharing = .prevented
-            }
-        }
+        let options: KeyValuePairs<String, (inout ResolveOptions) -> Void> = [
+            "allow-dup-ip": { $0.sharing = .allowed }, "ignore-weight": { $0.ignoresWeight = true }, "prevent-dup-ip": { $0.sharing = .prevented },
+        ]
+        for set in try line.takeList(options) { set(&draft.server.resolveOptions) }
     }
 
     @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -171,13 +168,8 @@ enum ServerOptions: KeywordPlace {
         if let word = line.peek, let option = word.split(separator: ",").first(where: { proxyOptionsOfTLS.contains(String($0)) }) {
             throw .encryption("proxy-v2-options \(option)")
         }
-        for word in try line.takeList(["authority", "crc32c", "unique-id"]) {
-            switch word {
-            case "authority": draft.proxyHeader.options.insert(.authority)
-            case "crc32c": draft.proxyHeader.options.insert(.checksum)
-            default: draft.proxyHeader.options.insert(.uniqueID)
-            }
-        }
+        let options: KeyValuePairs<String, ProxyHeaderOptions> = ["authority": .authority, "crc32c": .checksum, "unique-id": .uniqueID]
+        for option in try line.takeList(options) { draft.proxyHeader.options.formUnion(option) }
     }
 
     @Sendable private static func proxyExtension(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
