@@ -44,11 +44,11 @@ struct ForeignKeywords: Sendable {
     let reason: Reason
     private let prefixes: [String]
 
-    /// The keywords in `names`, separated by semicolons or line feeds.
-    init(_ reason: Reason, _ names: String) {
-        self.names = Set(names.split { $0 == ";" || $0 == "\n" }.map { String($0.drop { $0 == " " }) })
+    /// The keywords in `lists`, separated by semicolons or line feeds.
+    init(_ reason: Reason, _ lists: String...) {
+        names = Set(lists.flatMap { $0.split { $0 == ";" || $0 == "\n" } }.map { String($0.drop { $0 == " " }) })
         self.reason = reason
-        prefixes = self.names.filter { $0.hasSuffix("*") }.map { String($0.dropLast()) }
+        prefixes = names.filter { $0.hasSuffix("*") }.map { String($0.dropLast()) }
     }
 
     func contains(_ name: String) -> Bool {

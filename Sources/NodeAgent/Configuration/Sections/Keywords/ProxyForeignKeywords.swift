@@ -4,28 +4,29 @@ enum ProxyForeignKeywords {
         [
             // Lines of the files that Debian and Red Hat install.
             ForeignKeywords(.silent, "option httplog;option forwardfor"),
-            ForeignKeywords(.silent, clientNames + serverNames),
+            ForeignKeywords(.silent, clientNames, serverNames),
             ForeignKeywords(
                 .harmless(advice: "HAProxy refuses it in 'defaults' as well: move it to the proxies that need it"),
-                "capture cookie;" + clientRuleNames + "redirect;stats admin;stats http-request;" + ruleNames
-                    + "filter;filter cache;filter compression;filter fcgi-app;filter trace;dispatch;force-persist;ignore-persist"),
+                clientRuleNames, ruleNames, "capture cookie;redirect;stats admin;stats http-request",
+                "filter;filter cache;filter compression;filter fcgi-app;filter trace;dispatch;force-persist;ignore-persist"),
         ] + everywhere
 
     static let ofFrontend: [ForeignKeywords] =
-        [ForeignKeywords(.silent, clientNames + clientRuleNames), ForeignKeywords(.http, serverNames + ruleNames)] + everywhere
+        [ForeignKeywords(.silent, clientNames, clientRuleNames), ForeignKeywords(.http, serverNames, ruleNames)] + everywhere
 
     static let ofListen: [ForeignKeywords] =
-        [ForeignKeywords(.silent, clientNames + clientRuleNames + serverNames), ForeignKeywords(.http, ruleNames)] + everywhere
+        [ForeignKeywords(.silent, clientNames, clientRuleNames, serverNames), rules] + everywhere
 
     static let ofBackend: [ForeignKeywords] =
-        [ForeignKeywords(.silent, serverNames), ForeignKeywords(.http, clientNames + clientRuleNames + ruleNames)] + everywhere
+        [ForeignKeywords(.silent, serverNames), ForeignKeywords(.http, clientNames, clientRuleNames, ruleNames)] + everywhere
 
     /// HTTP keywords about clients, without and with rules, about servers, and about requests. HAProxy warns of the first three only in a section of the other
     /// side, and of the last ones in each TCP proxy.
-    private static let clientNames = "max-session-srv-conns;option h1-case-adjust-bogus-client;"
-    private static let clientRuleNames = "capture request;capture response;declare;monitor fail;monitor;"
-    private static let serverNames = "dynamic-cookie-key;http-reuse;http-send-name-header;max-keep-alive-queue;option h1-case-adjust-bogus-server;"
-    private static let ruleNames = "http-request;http-response;http-after-response;"
+    private static let clientNames = "max-session-srv-conns;option h1-case-adjust-bogus-client"
+    private static let clientRuleNames = "capture request;capture response;declare;monitor fail;monitor"
+    private static let serverNames = "dynamic-cookie-key;http-reuse;http-send-name-header;max-keep-alive-queue;option h1-case-adjust-bogus-server"
+    private static let ruleNames = "http-request;http-response;http-after-response"
+    private static let rules = ForeignKeywords(.http, ruleNames)
 
     /// The keywords that HAProxy reads as `option tcplog` in `mode tcp`.
     static let tcpLogs: Set<String> = ["option httplog", "option httpslog"]
@@ -35,7 +36,7 @@ enum ProxyForeignKeywords {
     static func isInvertible(_ name: String) -> Bool { name.hasPrefix("option ") && !tcpLogs.contains(name) && !uninvertible.contains(name) }
 
     /// Whether a `defaults` section with a name may have this keyword, which others may not.
-    static func isForNamedDefaults(_ name: String) -> Bool { ruleNames.split(separator: ";").contains { $0 == name } }
+    static func isForNamedDefaults(_ name: String) -> Bool { rules.contains(name) }
 
     private static let everywhere: [ForeignKeywords] = http + outdated + unsupported
 
