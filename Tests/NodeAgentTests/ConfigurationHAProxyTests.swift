@@ -195,7 +195,7 @@ struct ConfigurationHAProxyTests {
         ].map { "option \($0)" } + ["no option httpchk", "no option tcp-check"]
         + [
             "send A", "send", "send A B", "send A comment c", "send A comment", "send-binary 00fF", "send-binary abc", "send-binary zz", "send-lf %%",
-            "send-lf %[srv_name]", "send-lf %[foo]", "send(a) b", "send-binary-lf %[str(a),hex]", "expect string a", "expect ! string a",
+            "send-lf %[srv_name]", "send-lf %[foo]", "send-lf %[str()]", "send(a) b", "send-binary-lf %[str(a),hex]", "expect string a", "expect ! string a",
             "expect !!rstring a",
             "expect string a rstring b", "expect comment x", "expect rstring (", "expect rstring (a)\\\\1", "expect status 200",
             "expect ok-status L7RSP string a", "expect ok-status l7okc string a", "expect min-recv -1 string a", "expect min-recv -2 string a",

@@ -66,8 +66,11 @@ struct ConfigurationServerOptionTests {
         arguments: [
             ("", ""), ("abc", "abc"), ("100%%", "100%"), ("%[str(a b)]c", "a bc"), ("%[int(5)]", "5"), ("%%%[str()]x", "%x"), ("%", nil), ("%ci", nil),
             ("%[int(x)]", nil), ("%[src]", nil), ("%[str(a),upper]", nil), ("%[str(a)", nil), ("a%[", nil),
+            ("%[str('a b')]c", "a bc"), ("%[str(a\\,b)]", "a,b"), ("%[int(+5)]%[int(007)]", "57"),
         ] as [(String, String?)])
-    func constants(format: String, text: String?) { #expect(ConstantFormat.text(of: format) == text) }
+    func constants(format: String, text: String?) {
+        #expect((try? CheckFormat(format, in: .tcp))?.constant.map { String(decoding: $0, as: UTF8.self) } == text)
+    }
 
     @Test("and nameservers have HAProxy's prefixes")
     func nameservers() throws {

@@ -107,7 +107,7 @@ package struct CheckExpression: Equatable, Sendable {
             return .variable(name)
         case ("srv_name", 0): return .serverName
         case ("be_name", 0): return .backendName
-        case ("str", 1): return .text(arguments[0])
+        case ("str", 0...1): return .text(arguments.first ?? [])
         case ("int", 1):
             guard let number = signedNumber(arguments[0]) else { break }
             return .number(number)

@@ -178,10 +178,10 @@ enum ServerOptions: KeywordPlace {
             throw .badValue(word, of: line.keyword, expected: "the type in parentheses, from 0x00 to 0xff: set-proxy-v2-tlv-fmt(0xe0)")
         }
         let text = try line.takeRequired()
-        guard let value = ConstantFormat.text(of: text) else {
+        guard let value = (try? CheckFormat(text, in: .tcp))?.constant else {
             throw ForeignKeywords.Reason.reachesServers.problem(with: "set-proxy-v2-tlv-fmt ... \(text)", extent: extent)
         }
-        draft.server.proxyHeaderValues += ProxyHeader.encoded(type, Array(value.utf8))
+        draft.server.proxyHeaderValues += ProxyHeader.encoded(type, value)
         guard draft.server.proxyHeaderValues.count <= proxyExtensionBytesMax else {
             throw .tooMany(what: "bytes of 'set-proxy-v2-tlv-fmt'", limit: proxyExtensionBytesMax)
         }
@@ -203,5 +203,25 @@ enum ServerOptions: KeywordPlace {
 
     @Sendable private static func weight(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.server.weight = try line.takeNumber(in: 0...256)
+    }
+}
+
+extension CheckFormat {
+    /// The bytes that the format gives in every session; `nil` if they depend on the session.
+    var constant: [UInt8]? {
+        var bytes: [UInt8] = []
+        for part in parts {
+            switch part {
+            case .literal(let literal): bytes += literal
+            case .expression(let expression):
+                guard expression.converters.isEmpty else { return nil }
+                switch expression.fetch {
+                case .text(let text): bytes += text
+                case .number(let number): bytes += Array("\(number)".utf8)
+                default: return nil
+                }
+            }
+        }
+        return bytes
     }
 }
