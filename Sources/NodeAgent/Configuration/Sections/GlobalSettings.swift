@@ -75,8 +75,6 @@ struct GlobalSettings: Equatable, Sendable {
     var drainsOnTerm = false
     /// The environment as lines such as `setenv` have left it, for programs that the node runs; `nil` if no line has changed it.
     var environment: [String: String]?
-    /// `default-path`: the folder of files with relative names that lines use.
-    var defaultPath = DefaultPath.current
     /// `unix-bind`.
     var unixBind = UnixBindSettings()
     /// `spread-checks` and `max-spread-checks`.
@@ -91,18 +89,6 @@ struct GlobalSettings: Equatable, Sendable {
     var isQuiet = false
     /// `zero-warning`: a warning about the configuration prevents the start.
     var refusesWarnings = false
-}
-
-/// `default-path`.
-enum DefaultPath: Equatable, Sendable {
-    /// The process's working directory.
-    case current
-    /// The folder of the file with the line.
-    case configuration
-    /// The parent of that folder.
-    case parent
-    /// This folder.
-    case origin(String)
 }
 
 /// `unix-bind`: the defaults of binds on paths.

@@ -17,9 +17,8 @@ enum EnvironmentKeywords {
     ]
 
     @Sendable private static func defaultPath(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let choice: KeyValuePairs<String, DefaultPath> = ["current": .current, "config": .configuration, "parent": .parent, "origin": .origin("")]
-        global.defaultPath = try line.takeChoice(choice)
-        if case .origin = global.defaultPath { global.defaultPath = .origin(try line.takeText("a folder")) }
+        let hasFolder = try line.takeChoice(["current": false, "config": false, "parent": false, "origin": true])
+        if hasFolder { _ = try line.takeText("a folder") }
     }
 
     @Sendable private static func localPeer(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
