@@ -68,7 +68,6 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
 
     // HAProxy's features that tsukada does not have.
     case unsupported(String, advice: String)
-    case http(String, advice: String)
     /// Keywords without an effect, which one notice of each file lists.
     case ignored([String])
     case encryption(String)
@@ -110,7 +109,6 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .overwritten(let keyword, _): "duplicate '\(keyword)'"
         case .unsetVariable(let name): "unset environment variable '\(name)'"
         case .unsupported(let keyword, _): "unsupported '\(keyword)'"
-        case .http(let keyword, _): "HTTP keyword '\(keyword)'"
         case .ignored(let keywords): Self.ignoredText(keywords)
         case .encryption(let keyword): "TLS keyword '\(keyword)'"
         case .removed(let keyword, _): "outdated '\(keyword)'"
@@ -152,7 +150,6 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .noEffect(_, let advice), .custom(_, let advice): advice
         case .unsetVariable(let name): "it expands to nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): advice
-        case .http(_, let advice): "it does not apply to TCP: \(advice)"
         case .ignored: "tsukada sizes and tunes itself: the lines may stay"
         case .encryption: "tsukada does not support TLS: keep HAProxy for the proxies that need it"
         case .refusedSection(_, _, let extent): "keep HAProxy for \(extent)"
@@ -196,7 +193,7 @@ extension ConfigurationProblem {
     /// The keyword of HAProxy that tsukada refuses; `nil` for other problems, and for keywords that HAProxy refuses as well.
     var refusedKeyword: String? {
         switch self {
-        case .unsupported(let keyword, _), .http(let keyword, _), .encryption(let keyword): keyword
+        case .unsupported(let keyword, _), .encryption(let keyword): keyword
         default: nil
         }
     }
@@ -210,7 +207,7 @@ extension ConfigurationProblem {
         case .badCondition(let text, _), .misplacedDirective(let text, _), .unknownDirective(let text, _), .outsideSection(let text, _, _),
             .unknownKeyword(let text, _), .unknownWord(let text, _, _, _), .missingArgument(let text, _), .surplusArgument(let text, _, _),
             .badValue(let text, _, _), .misplaced(let text, _), .noEffect(let text, _), .overwritten(let text, _), .unsupported(let text, _),
-            .http(let text, _), .encryption(let text), .removed(let text, _), .duplicate(let text, _, _), .ambiguous(let text, _),
+            .encryption(let text), .removed(let text, _), .duplicate(let text, _, _), .ambiguous(let text, _),
             .unknownName(let text, _, _, _), .shortTime(let text, _), .notInvertible(_, let text):
             [text]
         case .refusedSection(_, let keywords, _): keywords.prefix(1).map(\.name)

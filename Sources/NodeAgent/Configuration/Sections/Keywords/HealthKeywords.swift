@@ -42,7 +42,7 @@ enum HealthKeywords {
     }
 
     @Sendable private static func observe(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        if line.peek == "layer7" { throw .http("observe layer7", advice: "remove it, or keep HAProxy for a proxy in 'mode http'") }
+        if line.peek == "layer7" { throw .unsupported("observe layer7", advice: "remove it, or keep HAProxy for a proxy in 'mode http'") }
         draft.isObserved = try line.takeChoice(["layer4": true, "none": false])
     }
 
