@@ -115,8 +115,8 @@ struct ConfigurationIgnoredKeywordTests {
         #expect(
             diagnostics.map(\.description) == [
                 "a.cfg:2: 'noepoll', 'cpu-map', 'tune.h2.max-frame-size', 'filter trace' have no effect in section 'global'; "
-                    + "tsukada sizes and tunes itself: the lines may stay",
-                "b.cfg:2: 'tune.ssl.cachesize' has no effect in section 'global'; tsukada sizes and tunes itself: the lines may stay",
+                    + "tsukada does not need them: the lines may stay",
+                "b.cfg:2: 'tune.ssl.cachesize' has no effect in section 'global'; tsukada does not need them: the lines may stay",
             ])
     }
 

@@ -1,8 +1,8 @@
 import Proxy
 
 extension ClusterSettings {
-    /// The line from which `-c` resolves the address to receive gossip at: this node's. If the file is for another machine, it is `nil` without `bind`, and any
-    /// line with it.
+    /// The node whose gossip address `-c` resolves: this one. If the file does not name this machine, it is the first node if the section has `bind`, and `nil`
+    /// otherwise.
     func checkedNode(named node: String) -> Node? { (try? self.node(named: node)) ?? (bind == nil ? nil : nodes.first) }
 }
 

@@ -150,7 +150,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .noEffect(_, let advice), .custom(_, let advice): advice
         case .unsetVariable(let name): "it expands to nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): advice
-        case .ignored: "tsukada sizes and tunes itself: the lines may stay"
+        case .ignored: "tsukada does not need them: the lines may stay"
         case .encryption: "tsukada does not support TLS: keep HAProxy for the proxies that need it"
         case .refusedSection(_, _, let extent): "keep HAProxy for \(extent)"
         case .removed(_, let replacement): "HAProxy has removed it: \(replacement)"

@@ -27,7 +27,7 @@ struct ResolversSection: ConfigurationSection {
     static let keywords = KeywordTable<ResolverSettings>([
         Keyword(
             "accepted_payload_size", .resolvers, "<bytes>", differs: "Values below 512 count as 512.",
-            "Maximum length of an answer over UDP; default 512, which is also the least.", payloadSize),
+            "Maximum length of an answer over UDP; at least 512, which is the default.", payloadSize),
         hold("hold nx", differs: keepsAddresses, "Takes a server out when its name has not existed for this time; default: never.") { $0.holdNX = $1 },
         hold("hold obsolete", "How long an address is kept after it disappears from the answers.") { $0.holdObsolete = $1 },
         hold("hold other", differs: keepsAddresses, "Takes a server out when its name has caused other errors for this time; default: never.") {

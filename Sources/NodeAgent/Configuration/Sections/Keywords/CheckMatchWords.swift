@@ -37,7 +37,7 @@ extension ConfigurationLine {
             return try RegularExpression(word, isCaseSensitive: isCaseSensitive)
         } catch {
             throw .custom(
-                "invalid regular expression '\(word)' after '\(keyword)'", advice: "correct the \(error.offset + 1). byte: \(error.reason)")
+                "invalid regular expression '\(word)' after '\(keyword)'", advice: "at byte \(error.offset + 1): \(error.reason)")
         }
     }
 

@@ -87,9 +87,9 @@ enum ScriptKeywords {
     /// As in HAProxy, a greeting of another form becomes the default.
     @Sendable private static func smtpCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         var command = "HELO localhost"
-        let (greeting, domain) = (line.take(), line.peek)
-        if domain != nil, greeting == "HELO" || greeting == "EHLO" {
-            command = "\(greeting ?? "HELO") \(try takeName("a host's name", from: &line))"
+        let greeting = line.take()
+        if let greeting, ["HELO", "EHLO"].contains(greeting), line.peek != nil {
+            command = "\(greeting) \(try takeName("a host's name", from: &line))"
         } else if let greeting {
             _ = line.take()
             line.warn(.noEffect("\(line.keyword) \(greeting)", advice: "checks send '\(command)': write '\(line.keyword) HELO NAME' to send a name"))

@@ -61,7 +61,8 @@ enum ServerOptions: KeywordPlace {
         Keyword("no-tfo", .server, "", "No effect, as `tfo`.", tfo),
         Keyword(
             "proxy-v2-options", .server, "<option>[,...]", differs: "The ID is always empty; the options that describe a client's TLS are errors.",
-            "Adds to the header of `send-proxy-v2`: `crc32c` a checksum, `authority` the one in the client's header, `unique-id` an empty ID.", proxyOptions),
+            "Extensions of the header of `send-proxy-v2`: a checksum (`crc32c`), the host name from the client's own header (`authority`), an empty ID (`unique-id`).",
+            proxyOptions),
         Keyword("send-proxy", .server, "", "Sends the client's address to the server in a PROXY header, version 1.", sendProxy),
         Keyword("send-proxy-v2", .server, "", "Sends the client's address to the server in a PROXY header, version 2.", sendProxyV2),
         Keyword(

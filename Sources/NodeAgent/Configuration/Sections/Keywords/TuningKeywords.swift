@@ -15,7 +15,7 @@ enum TuningKeywords {
             "Maximum number of descriptors that are used; default: the hard limit of the system.", descriptorsMax),
         Keyword(
             "max-spread-checks", .global, "<time>",
-            "Maximum time between the first checks of the first and the last server; default 0: the shortest interval.", maxSpreadChecks),
+            "Maximum time over which the first checks are spread; default 0: each server's own `fastinter`, or `inter`.", maxSpreadChecks),
         Keyword(
             "maxconnrate", .global, "<number>", differs: oneRate, "Maximum number of accepted connections per second; further ones wait. 0: no limit.",
             maxconnrate),
@@ -29,7 +29,7 @@ enum TuningKeywords {
             spreadChecks),
         Keyword(
             "tune.bufsize", .global, "<bytes>",
-            "Maximum number of bytes that are held of a client, and that are read at once of a check's answer; default 16384.", bufsize),
+            "Maximum number of bytes of a client that are held for a server, and of a check's answer; default 16384.", bufsize),
         Keyword(
             "tune.maxaccept", .global, "<number>|-1",
             "Maximum number of connections that a listener accepts before other work has a turn; default 64, -1: no limit.", maxaccept),
