@@ -38,9 +38,22 @@ struct ConfigurationEnvironmentTests {
         let reader = ConfigurationReader(environment: ["HOME": "/root"], localPeer: "host")
         let (configuration, _) = reader.read(files: [("a.cfg", Array(first.utf8)), ("b.cfg", Array(second.utf8))])
         #expect(configuration.frontends.first?.binds.first?.endpoint.port == 3_307)
-        let environment = try #require(configuration.global.environment)
+        let environment = configuration.global.environment
         #expect(environment["PORT"] == "3307" && environment["HOME"] == nil && environment["HAPROXY_LOCALPEER"] == "host")
-        #expect(Configuration.read("global\n nbthread 1\n").configuration.global.environment == nil)
+    }
+
+    @Test("or not: the programs that the node runs get HAProxy's variables with the others", arguments: ["nbthread 1", "presetenv A 2"])
+    func programs(line: String) {
+        let environment = Configuration.read("global\n \(line)\n", environment: ["A": "1"]).configuration.global.environment
+        #expect(environment.keys.sorted() == ["A", "HAPROXY_BRANCH", "HAPROXY_CFGFILES", "HAPROXY_LOCALPEER"] && environment["A"] == "1")
+    }
+
+    @Test("are limited in number", arguments: ["setenv", "presetenv"])
+    func limit(keyword: String) {
+        let own = Configuration.read("").configuration.global.environment.count
+        let lines = (own...EnvironmentKeywords.variablesMax).map { " \(keyword) V\($0) x\n" }.joined()
+        let problems = Configuration.read("global\n" + lines).diagnostics.map(\.problem)
+        #expect(problems == [.tooMany(what: "environment variables", limit: EnvironmentKeywords.variablesMax)])
     }
 
     @Test("include HAPROXY_LOCALPEER: 'localpeer' sets it, and '-L' takes precedence with a warning")

@@ -14,6 +14,7 @@ struct ConfigurationSeedTests {
 
         let log = LogTarget(endpoint: .name(node, port: 514), facility: 18, location: ConfigurationLocation(file: file, line: 2))
         var expected = AgentConfiguration()
+        expected.global.environment = configuration.global.environment
         expected.global.isDaemon = true
         expected.global.pidFile = "/var/run/haproxy.pid"
         expected.global.chroot = "/var/lib/haproxy"

@@ -51,7 +51,7 @@ struct ConfigurationReader {
         let environment = environment.merging(["HAPROXY_CFGFILES": names]) { $1 }
         var pass = ConfigurationPass(environment: environment, givenName: givenName, sections: sections)
         for file in files { pass.read(file: file.name, bytes: file.bytes) }
-        return pass.draft
+        return pass.finished
     }
 }
 
@@ -66,7 +66,7 @@ private struct ConfigurationPass {
         case section(any ConfigurationSection)
     }
 
-    private(set) var draft = ConfigurationDraft()
+    private var draft = ConfigurationDraft()
     private var lexer: ConfigurationLexer
     private let givenName: String?
     private let sections: ConfigurationSections
@@ -78,6 +78,13 @@ private struct ConfigurationPass {
     init(environment: [String: String], givenName: String?, sections: ConfigurationSections) {
         lexer = ConfigurationLexer(environment: environment)
         (self.sections, self.givenName) = (sections, givenName)
+    }
+
+    /// All sections, and the environment at the end of the last file.
+    var finished: ConfigurationDraft {
+        var draft = draft
+        draft.global.draft.environment = lexer.environment
+        return draft
     }
 
     /// Parses one file, which must begin with a section.
@@ -116,6 +123,8 @@ private struct ConfigurationPass {
         }
         var line = ConfigurationLine(
             words: cut.words, columns: cut.columns, location: location, environment: lexer.environment, givenName: givenName)
+        // Until the line ends, its environment has no other owner, so that a change does not copy it.
+        lexer.environment = [:]
         do throws(ConfigurationProblem) {
             defer {
                 lexer.environment = line.environment
@@ -142,7 +151,7 @@ private struct ConfigurationPass {
         guard let word = line.words.first else { return }
         if word.utf8.first == UInt8(ascii: ".") {
             line.next = 1
-            return try readDirective(line.words, at: line.location)
+            return try readDirective(line)
         }
         try readLine(&line)
     }
@@ -166,11 +175,12 @@ private struct ConfigurationPass {
     private static let blockDirectives: Set<String> = [".if", ".elif", ".else", ".endif"]
     private static let directives = [".if", ".elif", ".else", ".endif", ".notice", ".warning", ".alert", ".diag"]
 
-    private mutating func readDirective(_ words: [String], at location: ConfigurationLocation) throws(ConfigurationProblem) {
+    private mutating func readDirective(_ line: ConfigurationLine) throws(ConfigurationProblem) {
+        let (words, location) = (line.words, line.location)
         let rest = words.dropFirst().joined(separator: " ")
         switch words[0] {
-        case ".if": try blocks.open(line: location.line, isTrue: decideBlock(rest, at: location))
-        case ".elif": try blocks.change(".elif", isTrue: ConfigurationCondition.evaluate(rest, environment: lexer.environment))
+        case ".if": try blocks.open(line: location.line, isTrue: decideBlock(rest, on: line))
+        case ".elif": try blocks.change(".elif", isTrue: ConfigurationCondition.evaluate(rest, environment: line.environment))
         case ".else", ".endif":
             if let word = words.dropFirst().first { throw .surplusArgument(word, of: words[0], shape: "") }
             if words[0] == ".else" { try blocks.change(".else", isTrue: true) } else { try blocks.close() }
@@ -183,11 +193,11 @@ private struct ConfigurationPass {
     }
 
     /// Evaluates a condition. An invalid one counts as false, so that its `.endif` still ends the block.
-    private mutating func decideBlock(_ condition: String, at location: ConfigurationLocation) -> Bool {
+    private mutating func decideBlock(_ condition: String, on line: ConfigurationLine) -> Bool {
         do throws(ConfigurationProblem) {
-            return try ConfigurationCondition.evaluate(condition, environment: lexer.environment)
+            return try ConfigurationCondition.evaluate(condition, environment: line.environment)
         } catch {
-            draft.report(.alert, error, at: location, in: title)
+            draft.report(.alert, error, at: line.location, in: title)
             return false
         }
     }

@@ -375,7 +375,7 @@ struct Startup {
     private func startExternalPrograms(_ opened: borrowing Opened) throws(StartError) -> ExternalPrograms? {
         guard let start = opened.externalChecks else { return nil }
         for warning in StartExternalChecks.missing(opened.resources.configuration) { messages.report(.warning, warning) }
-        let environment = opened.resources.configuration.global.environment ?? ConfigurationFiles.environment()
+        let environment = opened.resources.configuration.global.environment
         do throws(StartError) { return try start.start(environment: environment, errors: opened.programErrors) } catch {
             guard opened.isRestart else { throw error }
             messages.report(.alert, "\(error); until the next reload servers with 'option external-check' keep their state")

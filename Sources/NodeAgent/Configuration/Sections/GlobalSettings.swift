@@ -73,8 +73,8 @@ struct GlobalSettings: Equatable, Sendable {
     var closeSpreadTime = Duration.zero
     /// `drain-on-term`: SIGTERM drains; it stops immediately only a node that already drains.
     var drainsOnTerm = false
-    /// The environment as lines such as `setenv` have left it, for programs that the node runs; `nil` if no line has changed it.
-    var environment: [String: String]?
+    /// The environment at the end of the last file, for programs that the node runs: that of the process, HAProxy's variables, and `setenv` lines.
+    var environment: [String: String] = [:]
     /// `unix-bind`.
     var unixBind = UnixBindSettings()
     /// `spread-checks` and `max-spread-checks`.

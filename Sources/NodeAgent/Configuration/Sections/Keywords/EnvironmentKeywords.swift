@@ -3,6 +3,9 @@ import Wire
 
 /// Keywords of `global` that change the variables for the lines that follow, and where files with relative names are.
 enum EnvironmentKeywords {
+    /// The most variables after a line that sets one.
+    static let variablesMax = 1_024
+
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "default-path", .global, "current|config|parent|origin [<folder>]",
@@ -25,26 +28,22 @@ enum EnvironmentKeywords {
         let name = try line.takeName()
         if let given = line.givenName { return line.warn(.noEffect("localpeer", advice: "the name given with '-L \(given)' takes precedence")) }
         line.environment[ConfigurationLexer.localPeerVariable] = name
-        global.environment = line.environment
     }
 
     @Sendable private static func presetVariable(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let (name, value) = (try line.takeVariableName(), try line.takeRequired())
-        if line.environment[name] == nil { line.environment[name] = value }
-        global.environment = line.environment
+        if line.environment[name] == nil { try line.set(name, to: value) }
     }
 
     @Sendable private static func resetVariables(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         var kept: Set<String> = []
         while line.peek != nil { kept.insert(try line.takeVariableName()) }
         line.environment = line.environment.filter { kept.contains($0.key) }
-        global.environment = line.environment
     }
 
     @Sendable private static func setVariable(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let (name, value) = (try line.takeVariableName(), try line.takeRequired())
-        line.environment[name] = value
-        global.environment = line.environment
+        try line.set(name, to: value)
     }
 
     @Sendable private static func unsetVariables(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -52,7 +51,6 @@ enum EnvironmentKeywords {
             let name = try line.takeVariableName()
             line.environment[name] = nil
         } while line.peek != nil
-        global.environment = line.environment
     }
 }
 
@@ -62,5 +60,12 @@ extension ConfigurationLine {
         let word = try takeRequired()
         guard !word.isEmpty, !word.utf8.contains(UInt8(ascii: "=")) else { throw .badValue(word, of: keyword, expected: "a variable's name, without '='") }
         return word
+    }
+
+    /// Sets an environment variable.
+    fileprivate mutating func set(_ name: String, to value: String) throws(ConfigurationProblem) {
+        environment[name] = value
+        let limit = EnvironmentKeywords.variablesMax
+        guard environment.count <= limit else { throw .tooMany(what: "environment variables", limit: limit) }
     }
 }
