@@ -11,8 +11,6 @@ struct AgentConfiguration: Equatable, Sendable {
     var frontends: [Frontend] = []
     /// The `backend` sections and the serving halves of `listen` sections.
     var backends: [Backend] = []
-    /// The `userlist` sections.
-    var userlists: [Userlist] = []
     /// The `probe` sections.
     var probes: [ProbeSettings] = []
     /// The `gossip` section; `nil` for a node without peers.

@@ -45,7 +45,7 @@ struct ConfigurationChecks {
         }
         checkIgnoredLines()
         resolveReferences()
-        combineUserlists()
+        checkUserlists()
         for section in draft.all(ProbeSection.self) { configuration.probes.append(combinedProbe(section)) }
         combineGossip()
         checkListeners()
@@ -218,11 +218,11 @@ struct ConfigurationChecks {
         }
     }
 
-    /// Adds the user lists, whose users and groups must know each other.
-    private mutating func combineUserlists() {
+    /// The users and groups of user lists must know each other.
+    private mutating func checkUserlists() {
+        guard isReadable else { return }
         for section in draft.all(UserlistSection.self) {
-            for (location, problem) in isReadable ? section.draft.problems : [] { report(.alert, problem, at: location, in: "userlist \(section.draft.name)") }
-            configuration.userlists.append(section.draft.finished)
+            for (location, problem) in section.draft.problems { report(.alert, problem, at: location, in: "userlist \(section.draft.name)") }
         }
     }
 

@@ -1,73 +1,33 @@
 import Proxy
 
-/// A `userlist` section: users and their groups.
-struct Userlist: Equatable, Sendable {
-    /// How a user's password is stored.
-    enum Password: Equatable, Sendable {
-        /// `password`: a hash in the form of crypt(3).
-        case hashed(String)
-        /// `insecure-password`: the password itself.
-        case plain(String)
-    }
-
-    /// One user.
-    struct User: Equatable, Sendable {
-        /// The user's name.
-        var name: String
-        /// The password; `nil` for a user that cannot log in.
-        var password: Password?
-        /// The groups, in the order of the file.
-        var groups: [String] = []
-    }
-
-    /// The section's name.
-    var name: String
-    /// The users, in the order of the file.
-    var users: [User] = []
-    /// The names of the groups, in the order of the file.
-    var groups: [String] = []
-}
-
-/// A `userlist` section being parsed.
+/// A `userlist` section being parsed. Nothing uses its passwords, so they are not kept.
 struct UserlistDraft: Sendable {
-    /// A `group` line.
-    struct Group: Sendable {
-        let name: String
-        let users: [String]
+    /// The names after `users` or `groups`, which must be those of other lines.
+    struct Members: Sendable {
+        let keyword: String
+        let names: [String]
         let location: ConfigurationLocation
     }
 
     var name = ""
-    var users: [(user: Userlist.User, location: ConfigurationLocation)] = []
-    var groups: [Group] = []
+    var users: [String] = []
+    var groups: [String] = []
+    var members: [Members] = []
 
-    /// References to users and groups that the section does not have.
+    /// References to users and groups that the section does not have, up to the most diagnostics that are kept.
     var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
-        let (userNames, groupNames) = (users.map(\.user.name), groups.map(\.name))
+        let (knownUsers, knownGroups) = (Set(users), Set(groups))
         var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] = []
-        for (user, location) in users {
-            for group in user.groups where !groupNames.contains(group) {
-                problems.append((location, .unknownName(group, kind: "group", of: "groups", suggestion: Spelling.nearest(to: group, among: groupNames))))
-            }
-        }
-        for group in groups {
-            for user in group.users where !userNames.contains(user) {
-                problems.append((group.location, .unknownName(user, kind: "user", of: "users", suggestion: Spelling.nearest(to: user, among: userNames))))
+        for list in members {
+            let isUsers = list.keyword == "users"
+            for name in list.names where !(isUsers ? knownUsers : knownGroups).contains(name) {
+                guard problems.count < ConfigurationDraft.diagnosticsMax else { return problems }
+                let suggestion = Spelling.nearest(to: name, among: isUsers ? users : groups)
+                let problem = ConfigurationProblem.unknownName(name, kind: isUsers ? "user" : "group", of: list.keyword, suggestion: suggestion)
+                problems.append((list.location, problem))
             }
         }
         return problems
-    }
-
-    /// The section in the form of the configuration model: each user has the groups of its own line and those whose lines name it.
-    var finished: Userlist {
-        var list = Userlist(name: name)
-        list.groups = groups.map(\.name)
-        list.users = users.map { entry in
-            var user = entry.user
-            user.groups += groups.filter { $0.users.contains(user.name) && !user.groups.contains($0.name) }.map(\.name)
-            return user
-        }
-        return list
     }
 }
 
@@ -110,28 +70,30 @@ struct UserlistSection: ConfigurationSection {
 
     @Sendable private static func group(_ list: inout UserlistDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let name = try line.takeText("a group's name")
-        let users = line.peek == nil ? [] : try line.takeMembers("users")
-        if list.groups.contains(where: { $0.name == name }) { return line.warn(duplicate("group", name)) }
+        let users = line.peek == nil ? nil : try line.takeMembers("users")
+        if list.groups.contains(name) { return line.warn(duplicate("group", name)) }
         guard list.groups.count < groupsMax else { throw .tooMany(what: "groups in a section", limit: groupsMax) }
-        list.groups.append(UserlistDraft.Group(name: name, users: users, location: line.location))
+        list.groups.append(name)
+        if let users { list.members.append(users) }
     }
 
     @Sendable private static func user(_ list: inout UserlistDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        var user = Userlist.User(name: try line.takeText("a user's name"))
+        let name = try line.takeText("a user's name")
+        var groups: UserlistDraft.Members?
         while let word = line.peek {
             switch word {
             case "password", "insecure-password":
                 line.next += 1
-                let password = try line.takeRequired()
-                user.password = word == "password" ? .hashed(password) : .plain(password)
-            case "groups": user.groups = try line.takeMembers("groups")
+                _ = try line.takeRequired()
+            case "groups": groups = try line.takeMembers("groups")
             // The word may be a password, so the message does not quote it.
-            default: throw .custom("unknown word after 'user \(user.name)'", advice: "write 'password', 'insecure-password' or 'groups' before the values")
+            default: throw .custom("unknown word after 'user \(name)'", advice: "write 'password', 'insecure-password' or 'groups' before the values")
             }
         }
-        if list.users.contains(where: { $0.user.name == user.name }) { return line.warn(duplicate("user", user.name)) }
+        if list.users.contains(name) { return line.warn(duplicate("user", name)) }
         guard list.users.count < usersMax else { throw .tooMany(what: "users in a section", limit: usersMax) }
-        list.users.append((user, line.location))
+        list.users.append(name)
+        if let groups { list.members.append(groups) }
     }
 
     private static func duplicate(_ kind: String, _ name: String) -> ConfigurationProblem {
@@ -141,9 +103,9 @@ struct UserlistSection: ConfigurationSection {
 
 extension ConfigurationLine {
     /// Takes `keyword` and a list of names separated by commas; empty names are left out.
-    fileprivate mutating func takeMembers(_ keyword: String) throws(ConfigurationProblem) -> [String] {
+    fileprivate mutating func takeMembers(_ keyword: String) throws(ConfigurationProblem) -> UserlistDraft.Members {
         _ = try takeChoice([keyword: true])
-        return try takeRequired().split(separator: ",").map(String.init)
+        return UserlistDraft.Members(keyword: keyword, names: try takeRequired().split(separator: ",").map(String.init), location: location)
     }
 }
 
