@@ -63,12 +63,24 @@ package struct CheckStep: Equatable, Sendable {
         case unset(variable: String)
 
         /// True for a change of a variable.
-        package var isAssignment: Bool {
+        package var isAssignment: Bool { kind == .assignment }
+
+        /// What it is, without its settings.
+        package var kind: Kind {
             switch self {
-            case .set, .setText, .unset: true
-            case .connect, .send, .expect: false
+            case .connect: .connect
+            case .send: .send
+            case .expect: .expect
+            case .set, .setText, .unset: .assignment
             }
         }
+    }
+
+    /// A kind of step, with the word of its rules except for variables.
+    package enum Kind: String, Sendable {
+        case connect, send, expect
+        /// A change of a variable.
+        case assignment
     }
 
     /// The place among the rules of the file, from 1, as in HAProxy's texts; 0 for a connect that no rule asks for.

@@ -136,7 +136,7 @@ extension ConfigurationLine {
         while let word = peek {
             if let option = ExpectOption.words.first(where: { $0.key == word })?.value {
                 next += 1
-                if option == .comment { comment = try takeText("a comment") } else { try take(option, into: &expectation, in: kind) }
+                comment = try take(option, into: &expectation, in: kind) ?? comment
                 continue
             }
             guard !hasMatch else { throw .surplusArgument(word, of: keyword, shape: shape) }
@@ -149,10 +149,13 @@ extension ConfigurationLine {
         return (expectation, comment)
     }
 
-    private mutating func take(_ option: ExpectOption, into expectation: inout CheckExpectation, in kind: CheckScript.Kind) throws(ConfigurationProblem) {
+    /// Takes the value of an option. Returns it if it is a comment.
+    private mutating func take(
+        _ option: ExpectOption, into expectation: inout CheckExpectation, in kind: CheckScript.Kind
+    ) throws(ConfigurationProblem) -> String? {
         switch option {
         case .bytesMin: expectation.bytesMin = try takeBytesMin()
-        case .comment: break
+        case .comment: return try takeText("a comment")
         case .passStatus: expectation.passStatus = try takeStatus([.layer7OK, .layer7ConditionalPass, .layer6OK, .layer4OK])
         case .failureStatus:
             expectation.failureStatus = try takeStatus([
@@ -163,6 +166,7 @@ extension ConfigurationLine {
         case .failureText: expectation.failureText = try takeCheckFormat(in: kind)
         case .code: expectation.code = try takeCheckExpression(in: kind)
         }
+        return nil
     }
 
     /// Takes -1 for none, or a number of bytes.

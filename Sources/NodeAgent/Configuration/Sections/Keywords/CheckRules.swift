@@ -12,6 +12,9 @@ struct CheckRule: Equatable, Sendable {
     var content: Content
     let location: ConfigurationLocation
 
+    /// The kind of step; `nil` for a comment.
+    var kind: CheckStep.Kind? { if case .step(let step) = content { step.action.kind } else { nil } }
+
     /// The step that connects, sends or expects; `nil` for other rules.
     var exchange: CheckStep? {
         guard case .step(let step) = content, !step.action.isAssignment else { return nil }
@@ -61,8 +64,7 @@ struct CheckRuleSet: Equatable, Sendable {
         if case .step(let step) = content {
             switch step.action {
             case .connect:
-                let exchanges = rules.compactMap(\.exchange)
-                if let first = exchanges.first, !first.isConnect {
+                if let first = rules.first(where: { $0.exchange != nil }), first.kind != .connect {
                     throw .custom("'\(keyword)' after other rules", advice: "write a '\(keyword)' before the first rule that sends or expects")
                 }
             case .send(.request(let own)):
@@ -78,7 +80,7 @@ struct CheckRuleSet: Equatable, Sendable {
     /// Sets the request of `option httpchk`. A request that precedes the option in the file is completed by it.
     mutating func setRequest(_ request: HTTPCheckRequest) {
         var candidates = rules.indices.filter { rules[$0].exchange != nil }[...]
-        if let first = candidates.first, rules[first].exchange?.isConnect == true { candidates.removeFirst() }
+        if let first = candidates.first, rules[first].kind == .connect { candidates.removeFirst() }
         guard let index = candidates.first, let step = rules[index].exchange, case .send(.request(let own)) = step.action else {
             self.request = request
             return
@@ -93,39 +95,20 @@ struct CheckRuleSet: Equatable, Sendable {
     var steps: [CheckStep] {
         var steps: [CheckStep] = []
         var comment: String?
-        var previous: CheckRule.Content?
+        var previous: CheckStep.Kind?
         for rule in rules {
-            if let last = previous, !last.isComment, !last.isAlike(rule.content) { comment = nil }
+            // Steps of the same kind in a row share a comment.
+            if let previous, previous != rule.kind { comment = nil }
             switch rule.content {
             case .comment(let text): comment = text
             case .step(var step):
-                if !step.action.isAssignment { step.comment = step.comment ?? comment }
-                if step.isConnect || step.action.isAssignment { comment = nil }
+                if rule.kind != .assignment { step.comment = step.comment ?? comment }
+                if rule.kind == .connect || rule.kind == .assignment { comment = nil }
                 steps.append(step)
             }
-            previous = rule.content
+            previous = rule.kind
         }
         return steps
-    }
-}
-
-extension CheckStep {
-    var isConnect: Bool { if case .connect = action { true } else { false } }
-    var isSend: Bool { if case .send = action { true } else { false } }
-    var isExpect: Bool { if case .expect = action { true } else { false } }
-}
-
-extension CheckRule.Content {
-    fileprivate var isComment: Bool { if case .comment = self { true } else { false } }
-
-    /// True for two rules of the same kind, which share a comment.
-    fileprivate func isAlike(_ other: CheckRule.Content) -> Bool {
-        switch (self, other) {
-        case (.comment, .comment): true
-        case (.step(let one), .step(let two)):
-            one.isConnect == two.isConnect && one.isSend == two.isSend && one.isExpect == two.isExpect
-        default: false
-        }
     }
 }
 
@@ -154,11 +137,11 @@ struct CheckRules: Equatable, Sendable {
         var steps = http.steps
         if let request = http.request {
             let first = steps.firstIndex { !$0.action.isAssignment }
-            let place = first.flatMap { steps[$0].isConnect ? $0 + 1 : nil } ?? 0
+            let place = first.flatMap { steps[$0].action.kind == .connect ? $0 + 1 : nil } ?? 0
             steps.insert(CheckStep(number: place == 0 ? 1 : steps[place - 1].number, .send(.request(request))), at: place)
         }
         try checkOrder(steps.filter { !$0.action.isAssignment })
-        if let last = steps.last(where: { !$0.action.isAssignment }), last.isSend {
+        if let last = steps.last(where: { !$0.action.isAssignment }), last.action.kind == .send {
             steps.append(CheckStep(number: last.number, .expect(CheckExpectation(.status([200...399])))))
         }
         return CheckScript(.http, steps, passesOn404: passesOn404, sendsState: sendsState)
@@ -167,19 +150,22 @@ struct CheckRules: Equatable, Sendable {
     /// A connection carries one request, and every connection but the last one ends with an expectation.
     private func checkOrder(_ steps: [CheckStep]) throws(CheckRuleError) {
         for (previous, step) in zip(steps, steps.dropFirst()) {
-            let missing: String? =
-                if step.isSend { previous.isConnect ? nil : "connect" } else if step.isExpect { previous.isConnect ? "send" : nil } else {
-                    previous.isExpect ? nil : "expect"
+            let kind = step.action.kind
+            let missing: CheckStep.Kind? =
+                switch (previous.action.kind, kind) {
+                case (.connect, .expect): .send
+                case (.connect, .send), (.expect, .connect), (_, .expect), (_, .assignment): nil
+                case (_, .send): .connect
+                case (_, .connect): .expect
                 }
             guard let missing, let rule = http.rules.first(where: { $0.exchange?.number == step.number }) else { continue }
-            let name = step.isSend ? "send" : step.isExpect ? "expect" : "connect"
-            let problem = ConfigurationProblem.custom("'http-check \(name)' without a rule before it", advice: "write 'http-check \(missing)' before it")
-            throw CheckRuleError(problem: problem, location: rule.location)
+            let (what, advice) = ("'http-check \(kind.rawValue)' without a rule before it", "write 'http-check \(missing.rawValue)' before it")
+            throw CheckRuleError(problem: .custom(what, advice: advice), location: rule.location)
         }
     }
 
     /// True when the HTTP rules ask nothing, because they replaced the request of `defaults`.
-    var hasNoRequest: Bool { http.request == nil && !http.rules.contains { $0.exchange?.isSend == true } }
+    var hasNoRequest: Bool { http.request == nil && !http.rules.contains { $0.kind == .send } }
 }
 
 extension CheckKind {
