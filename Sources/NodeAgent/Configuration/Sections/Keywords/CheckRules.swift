@@ -54,18 +54,18 @@ struct CheckRuleSet: Equatable, Sendable {
     }
 
     /// Adds the rule of a line.
-    mutating func append(_ content: CheckRule.Content, at location: ConfigurationLocation, of keyword: String) throws(ConfigurationProblem) {
+    mutating func append(_ content: CheckRule.Content, _ line: ConfigurationLine) throws(ConfigurationProblem) {
         dropInherited()
         // An implied connect and an implied expectation may be added.
         guard rules.count < CheckScript.stepsMax - 2 else {
-            throw .tooMany(what: "'\(keyword.prefix { $0 != " " })' lines in a section", limit: CheckScript.stepsMax - 2)
+            throw .tooMany(what: "'\(line.keyword.prefix { $0 != " " })' lines in a section", limit: CheckScript.stepsMax - 2)
         }
-        var rule = CheckRule(content: content, location: location)
+        var rule = CheckRule(content: content, location: line.location)
         if case .step(let step) = content {
             switch step.action {
             case .connect:
                 if let first = rules.first(where: { $0.exchange != nil }), first.kind != .connect {
-                    throw .custom("'\(keyword)' after other rules", advice: "write a '\(keyword)' before the first rule that sends or expects")
+                    throw .custom("'\(line.keyword)' after other rules", advice: "write a '\(line.keyword)' before the first rule that sends or expects")
                 }
             case .send(.request(let own)):
                 guard let base = request else { break }
@@ -120,6 +120,12 @@ struct CheckRules: Equatable, Sendable {
     var passesOn404 = false
     /// `http-check send-state`.
     var sendsState = false
+
+    /// The rules of one family.
+    subscript(kind: CheckScript.Kind) -> CheckRuleSet {
+        get { kind == .http ? http : tcp }
+        set { if kind == .http { http = newValue } else { tcp = newValue } }
+    }
 
     /// The copy for a section that inherits from one with this check.
     func inherited(from check: CheckKind) -> CheckRules {

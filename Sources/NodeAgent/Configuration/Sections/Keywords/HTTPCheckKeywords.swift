@@ -3,36 +3,16 @@ import Wire
 
 /// The rules of `option httpchk`.
 enum HTTPCheckKeywords {
-    static let rules: [Keyword<ProxyDraft>] = [
-        rule("http-check comment", "<text>", "A comment for the rules that follow, shown when they fail.", comment),
-        rule(
-            "http-check connect", "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
-            differs: ScriptDifference.connect + " Without `linger`, it resets the earlier connection.",
-            "Connects, by default to the address and port of the server's checks.", connect),
-        Keyword("http-check disable-on-404", .serverSide, "", "A running server that answers 404 keeps its sessions and gets no new ones.", disableOn404),
-        rule(
-            "http-check expect", "[<option> <value> ...] [!] <match> <pattern>",
-            differs: ScriptDifference.expect,
-            "Expects `status`, `rstatus`, `hdr` or `fhdr` in the head, or `string`, `rstring` or `string-lf` in the body; `!` expects it to be absent.", expect),
-        rule(
-            "http-check send",
-            "[meth <method>] [uri <uri>] [uri-lf <format>] [ver <version>] [hdr <name> <format>] [body <text>] [body-lf <format>] [comment <text>] ...",
-            differs: ScriptDifference.send,
-            "The request, or its parts that differ from `option httpchk`.", send),
-        Keyword("http-check send-state", .serverSide, "", "Requests contain the server's state in `X-Haproxy-Server-State`.", sendState),
-        rule(
-            "http-check set-var", "(check.NAME) <expression>", differs: ScriptDifference.set, "Stores a value.", setVariable),
-        rule(
-            "http-check set-var-fmt", "(check.NAME) <format>", differs: ScriptDifference.set, "Stores the text of a format.",
-            setVariableText),
-        rule("http-check unset-var", "(check.NAME)", differs: ScriptDifference.unset, "Removes a variable.", unsetVariable),
-    ]
-
-    private static func rule(
-        _ name: String, _ arguments: String, differs difference: String? = nil, _ meaning: String, _ apply: @escaping Keyword<ProxyDraft>.Action
-    ) -> Keyword<ProxyDraft> {
-        Keyword(name, .serverSide, arguments, repetition: .many, differs: difference, meaning, apply)
-    }
+    static let rules: [Keyword<ProxyDraft>] =
+        CheckRuleKeywords.rules(of: .http) + [
+            Keyword(
+                "http-check disable-on-404", .serverSide, "", "A running server that answers 404 keeps its sessions and gets no new ones.", disableOn404),
+            CheckRuleKeywords.rule(
+                "send", of: .http,
+                "[meth <method>] [uri <uri>] [uri-lf <format>] [ver <version>] [hdr <name> <format>] [body <text>] [body-lf <format>] [comment <text>] ...",
+                differs: CheckRuleKeywords.sendDifference, "The request, or its parts that differ from `option httpchk`.", send),
+            Keyword("http-check send-state", .serverSide, "", "Requests contain the server's state in `X-Haproxy-Server-State`.", sendState),
+        ]
 
     // MARK: The option
 
@@ -83,33 +63,11 @@ enum HTTPCheckKeywords {
 
     // MARK: Rules
 
-    private static func add(_ content: CheckRule.Content, to proxy: inout ProxyDraft, _ line: ConfigurationLine) throws(ConfigurationProblem) {
-        try proxy.checkRules.http.append(content, at: line.location, of: line.keyword)
-    }
-
-    private static func add(_ action: CheckStep.Action, _ comment: String? = nil, to proxy: inout ProxyDraft, _ line: ConfigurationLine)
-        throws(ConfigurationProblem)
-    {
-        try add(.step(CheckStep(number: proxy.checkRules.http.nextNumber, action, comment: comment)), to: &proxy, line)
-    }
-
-    @Sendable private static func comment(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        try add(.comment(try line.takeText("a comment")), to: &proxy, line)
-    }
-
-    @Sendable private static func connect(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let (connect, comment) = try line.takeCheckConnect(in: .http)
-        try add(.connect(connect), comment, to: &proxy, line)
-    }
-
     @Sendable private static func disableOn404(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) { proxy.checkRules.passesOn404 = true }
 
-    @Sendable private static func expect(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let (expectation, comment) = try line.takeCheckExpectation(in: .http)
-        try add(.expect(expectation), comment, to: &proxy, line)
-    }
-
-    @Sendable private static func send(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+    @Sendable private static func send(
+        _ line: inout ConfigurationLine, _ kind: CheckScript.Kind
+    ) throws(ConfigurationProblem) -> (CheckStep.Action, comment: String?) {
         var request = HTTPCheckRequest()
         var comment: String?
         while let word = line.peek {
@@ -127,7 +85,7 @@ enum HTTPCheckKeywords {
             case .comment: comment = try line.takeText("a comment")
             }
         }
-        try add(.send(.request(request)), comment, to: &proxy, line)
+        return (.send(.request(request)), comment)
     }
 
     private enum RequestPart {
@@ -140,18 +98,4 @@ enum HTTPCheckKeywords {
     }
 
     @Sendable private static func sendState(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) { proxy.checkRules.sendsState = true }
-
-    @Sendable private static func setVariable(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = try line.checkVariable()
-        try add(.set(variable: name, try line.takeCheckExpression(in: .http)), to: &proxy, line)
-    }
-
-    @Sendable private static func setVariableText(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = try line.checkVariable()
-        try add(.setText(variable: name, try line.takeCheckFormat(in: .http)), to: &proxy, line)
-    }
-
-    @Sendable private static func unsetVariable(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        try add(.unset(variable: try line.checkVariable()), to: &proxy, line)
-    }
 }
