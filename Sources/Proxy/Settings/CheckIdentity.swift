@@ -1,4 +1,7 @@
-/// What a check asks, so that nodes can tell whether their results mean the same.
+import Wire
+
+/// What a check asks, so that nodes can tell whether their results mean the same. Nodes of two releases compare the words during an upgrade, so they must never
+/// change: they are words of the file, or texts in this file, and no descriptions of values.
 extension Backend {
     /// The words that describe the checks of `server`: what is asked, and where. Two nodes have the same words only if a result of one node says what a result of
     /// the other node says. Intervals, time limits and counts are left out, because they do not change what one result means. `nil` without checks.
@@ -8,7 +11,7 @@ extension Backend {
         var (host, port) = (check.addressName ?? check.address?.description ?? "", check.fixedPort.map { "\($0)" } ?? "")
         if host == server.endpoint.host { host = "" }
         if let fixed = check.fixedPort, server.port == .fixed(fixed) { port = "" }
-        return (database == nil ? kindIdentity : ["database"]) + [host, port, check.proxyHeader.map { "\($0)" } ?? ""]
+        return (database == nil ? kindIdentity : ["database"]) + [host, port, check.proxyHeader?.word ?? ""]
     }
 
     private var kindIdentity: [String] {
@@ -22,13 +25,24 @@ extension Backend {
 }
 
 extension CheckScript {
-    /// The words that describe what the script asks. Swift's description of a value contains all its fields, so a new option changes the words.
+    /// The words that describe what the script asks.
     fileprivate var identity: [String] {
-        ["\(kind)", "\(passesOn404)", "\(sendsState)"]
-            + steps.map { step in
-                var step = step
-                step.comment = nil
-                return "\(step)"
+        let family =
+            switch kind {
+            case .tcp: "tcp-check"
+            case .http: "httpchk"
+            case .other: ""
             }
+        return [family] + words + (passesOn404 ? ["http-check disable-on-404"] : []) + (sendsState ? ["http-check send-state"] : [])
+    }
+}
+
+extension ProxyHeaderForm {
+    /// The word for the header of a check, whose only option is the checksum.
+    fileprivate var word: String {
+        switch self {
+        case .text: "v1"
+        case .binary(let options): options.contains(.checksum) ? "v2-crc32c" : "v2"
+        }
     }
 }

@@ -26,10 +26,12 @@ package struct CheckScript: Equatable, Sendable {
     package let passesOn404: Bool
     /// `http-check send-state`: requests contain how this node sees the server.
     package let sendsState: Bool
+    /// The words of the lines that describe the steps, without comments. Nodes compare them in place of the steps, because they are the same in all releases.
+    package var words: [String]
 
     /// Creates a script. Unless the first step connects, a connect with the server's settings comes before it.
-    package init(_ kind: Kind, _ steps: [CheckStep] = [], passesOn404: Bool = false, sendsState: Bool = false) {
-        (self.kind, self.passesOn404, self.sendsState) = (kind, passesOn404, sendsState)
+    package init(_ kind: Kind, _ steps: [CheckStep] = [], passesOn404: Bool = false, sendsState: Bool = false, words: [String] = []) {
+        (self.kind, self.passesOn404, self.sendsState, self.words) = (kind, passesOn404, sendsState, words)
         let first = steps.first { !$0.action.isAssignment }
         if case .connect? = first?.action { self.steps = steps } else { self.steps = [CheckStep(number: 0, .connect(.implied))] + steps }
     }

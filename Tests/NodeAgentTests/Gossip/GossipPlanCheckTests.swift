@@ -65,6 +65,36 @@ struct GossipPlanCheckTests {
         #expect(try check("a") == check("b"))
     }
 
+    private func words(_ lines: [String], server: String = "check") throws -> [String] {
+        let text = "backend b\n timeout connect 1s\n timeout server 1s\n" + lines.map { " \($0)\n" }.joined() + " server s 10.0.0.1:1 \(server)\n"
+        let (configuration, diagnostics) = Configuration.read("defaults\n option httpchk GET /inherited\n" + text)
+        try #require(Configuration.alerts(diagnostics).isEmpty, "\(diagnostics)")
+        let backend = try #require(configuration.backends.first)
+        return try #require(backend.checkIdentity(of: backend.servers[0]))
+    }
+
+    @Test("are the words of their lines, which do not change with a release")
+    func identities() throws {
+        let rules = ["option tcp-check", "tcp-check connect comment a port 2 comment b", "tcp-check send 'a b'", "tcp-check expect string comment comment c"]
+        let expected = ["tcp-check", "connect", "port", "2", "tcp-check", "send", "a b", "tcp-check", "expect", "string", "comment"]
+        #expect(try words(rules) == ["script", "tcp-check"] + expected + ["", "", ""])
+        let lines = ["option httpchk GET /x", "http-check send-state", "http-check send uri /y comment c", "http-check disable-on-404"]
+        #expect(
+            try words(lines, server: "check addr 10.0.0.9 port 7 check-send-proxy") == [
+                "script", "httpchk", "option", "httpchk", "GET", "/x", "http-check", "send", "uri", "/y", "http-check disable-on-404", "http-check send-state",
+                "10.0.0.9", "7", "v1",
+            ])
+        #expect(try words([], server: "check send-proxy-v2") == ["script", "httpchk", "option", "httpchk", "GET", "/inherited", "", "", "v2"])
+        let options = "check send-proxy-v2 proxy-v2-options crc32c,unique-id"
+        #expect(try words(["option redis-check"], server: options) == ["script", "", "option", "redis-check", "", "", "v2-crc32c"])
+    }
+
+    @Test("are the same with and without a line that is only a comment, and however a word is written")
+    func comments() throws {
+        let plain = try words(["option tcp-check", "tcp-check send 'a b'"])
+        #expect(try words(["option tcp-check", "tcp-check comment x", "tcp-check send a\\ b"]) == plain)
+    }
+
     @Test("of a database section ask the database, whatever the section of its servers checks")
     func database() throws {
         func asking(_ user: String) throws -> GossipPlan {

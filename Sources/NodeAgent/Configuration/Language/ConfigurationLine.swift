@@ -27,6 +27,8 @@ struct ConfigurationLine {
     var shape = ""
     /// The index of the next word.
     var next = 0
+    /// The indices of words that are comments, without an effect.
+    private var commentWords: Set<Int> = []
     /// Remarks that are not errors.
     var remarks: [(severity: DiagnosticSeverity, problem: ConfigurationProblem)] = []
 
@@ -60,6 +62,16 @@ struct ConfigurationLine {
     func end() throws(ConfigurationProblem) {
         if let word = peek { throw .surplusArgument(word, of: keyword, shape: shape) }
     }
+
+    /// Takes the text after the word `comment`, which has been taken.
+    mutating func takeComment() throws(ConfigurationProblem) -> String {
+        let text = try takeText("a comment")
+        commentWords.formUnion([next - 2, next - 1])
+        return text
+    }
+
+    /// The words, without comments.
+    var wordsWithEffect: [String] { words.indices.filter { !commentWords.contains($0) }.map { words[$0] } }
 
     mutating func warn(_ problem: ConfigurationProblem) { remarks.append((.warning, problem)) }
 

@@ -7,7 +7,7 @@ extension ConfigurationLine {
     mutating func takeCheckComment() throws(ConfigurationProblem) -> String? {
         guard peek != nil else { return nil }
         _ = try takeChoice(["comment": true])
-        return try takeText("a comment")
+        return try takeComment()
     }
 
     /// Takes pairs of hexadecimal digits.
@@ -93,7 +93,7 @@ extension ConfigurationLine {
             case .address: (connect.address, connect.addressPort) = try takeCheckAddress()
             case .proxyHeader: connect.sendsProxyHeader = true
             case .linger: connect.lingers = true
-            case .comment: comment = try takeText("a comment")
+            case .comment: comment = try takeComment()
             case .encrypted: throw .encryption("\(keyword) \(word)")
             case .foreign: throw .unsupported("\(keyword) \(word)", advice: "keep HAProxy for this proxy, since it decides how servers are reached")
             }
@@ -155,7 +155,7 @@ extension ConfigurationLine {
     ) throws(ConfigurationProblem) -> String? {
         switch option {
         case .bytesMin: expectation.bytesMin = try takeBytesMin()
-        case .comment: return try takeText("a comment")
+        case .comment: return try takeComment()
         case .passStatus: expectation.passStatus = try takeStatus([.layer7OK, .layer7ConditionalPass, .layer6OK, .layer4OK])
         case .failureStatus:
             expectation.failureStatus = try takeStatus([

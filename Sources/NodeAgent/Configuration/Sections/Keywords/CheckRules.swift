@@ -33,6 +33,8 @@ struct CheckRuleError: Error, Equatable {
 /// As in HAProxy, a section inherits the rules of its `defaults` section only if that section uses them, and loses all of them with its first own rule.
 struct CheckRuleSet: Equatable, Sendable {
     private(set) var rules: [CheckRule] = []
+    /// The words of the lines, without comments, in the order of the file.
+    private(set) var words: [String] = []
     /// The request of `option httpchk`, until an `http-check send` line completes it.
     private(set) var request: HTTPCheckRequest?
     /// True for the rules of a `defaults` section.
@@ -50,7 +52,7 @@ struct CheckRuleSet: Equatable, Sendable {
     /// Removes the rules of a `defaults` section.
     mutating func dropInherited() {
         guard isInherited else { return }
-        (rules, request, isInherited) = ([], nil, false)
+        (rules, words, request, isInherited) = ([], [], nil, false)
     }
 
     /// Adds the rule of a line.
@@ -75,10 +77,12 @@ struct CheckRuleSet: Equatable, Sendable {
             }
         }
         rules.append(rule)
+        if rule.kind != nil { words += line.wordsWithEffect }
     }
 
     /// Sets the request of `option httpchk`. A request that precedes the option in the file is completed by it.
-    mutating func setRequest(_ request: HTTPCheckRequest) {
+    mutating func setRequest(_ request: HTTPCheckRequest, _ line: ConfigurationLine) {
+        words += line.words
         var candidates = rules.indices.filter { rules[$0].exchange != nil }[...]
         if let first = candidates.first, rules[first].kind == .connect { candidates.removeFirst() }
         guard let index = candidates.first, let step = rules[index].exchange, case .send(.request(let own)) = step.action else {
@@ -136,7 +140,7 @@ struct CheckRules: Equatable, Sendable {
     }
 
     /// The script of `option tcp-check`.
-    var tcpScript: CheckScript { CheckScript(.tcp, tcp.steps) }
+    var tcpScript: CheckScript { CheckScript(.tcp, tcp.steps, words: tcp.words) }
 
     /// The script of `option httpchk`: with its request after the first connect, and the expectation of 2xx or 3xx if the last rule sends.
     func httpScript() throws(CheckRuleError) -> CheckScript {
@@ -150,7 +154,7 @@ struct CheckRules: Equatable, Sendable {
         if let last = steps.last(where: { !$0.action.isAssignment }), last.action.kind == .send {
             steps.append(CheckStep(number: last.number, .expect(CheckExpectation(.status([200...399])))))
         }
-        return CheckScript(.http, steps, passesOn404: passesOn404, sendsState: sendsState)
+        return CheckScript(.http, steps, passesOn404: passesOn404, sendsState: sendsState, words: http.words)
     }
 
     /// A connection carries one request, and every connection but the last one ends with an expectation.

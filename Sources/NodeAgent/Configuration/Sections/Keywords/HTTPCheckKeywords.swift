@@ -27,7 +27,7 @@ enum HTTPCheckKeywords {
         if words.count > 3 { request.headers.append(HTTPCheckRequest.Header(name: "host", value: try line.checkFormat(words[3], in: .http))) }
         proxy.checkRules.http.dropInherited()
         proxy.checkRules.http.isUsed = true
-        proxy.checkRules.http.setRequest(request)
+        proxy.checkRules.http.setRequest(request, line)
         proxy.backend.check = .script(CheckScript(.http))
     }
 
@@ -82,7 +82,7 @@ enum HTTPCheckKeywords {
                 try append(name, try line.takeText("a value after '\(word) \(name)'"), to: &request, line)
             case .body: request.body = CheckFormat(literal: Array(try line.takeText("a body").utf8))
             case .bodyFormat: request.body = try line.takeCheckFormat(in: .http)
-            case .comment: comment = try line.takeText("a comment")
+            case .comment: comment = try line.takeComment()
             }
         }
         return (.send(.request(request)), comment)

@@ -47,17 +47,24 @@ enum ScriptKeywords {
         Keyword(name, .serverSide, arguments, sameAs: "option mysql-check", differs: difference, meaning, apply)
     }
 
+    /// Sets the check of a protocol, which the words of `line` describe.
+    private static func use(_ script: CheckScript, in proxy: inout ProxyDraft, _ line: ConfigurationLine) {
+        var script = script
+        script.words = line.words
+        proxy.backend.check = .script(script)
+    }
+
     @Sendable private static func ldapCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.check = .script(ProtocolChecks.ldap)
+        use(ProtocolChecks.ldap, in: &proxy, line)
     }
 
     @Sendable private static func pgsqlCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         _ = try line.takeChoice(["user": true])
-        proxy.backend.check = .script(ProtocolChecks.postgreSQL(user: try takeName("a user's name", from: &line)))
+        use(ProtocolChecks.postgreSQL(user: try takeName("a user's name", from: &line)), in: &proxy, line)
     }
 
     @Sendable private static func redisCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.check = .script(ProtocolChecks.redis)
+        use(ProtocolChecks.redis, in: &proxy, line)
     }
 
     /// As in HAProxy, a greeting of another form becomes the default.
@@ -70,11 +77,11 @@ enum ScriptKeywords {
             _ = line.take()
             line.warn(.noEffect("\(line.keyword) \(greeting)", advice: "checks send '\(command)': write '\(line.keyword) HELO NAME' to send a name"))
         }
-        proxy.backend.check = .script(ProtocolChecks.smtp(command))
+        use(ProtocolChecks.smtp(command), in: &proxy, line)
     }
 
     @Sendable private static func tlsHelloCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.check = .script(ProtocolChecks.tlsHello)
+        use(ProtocolChecks.tlsHello, in: &proxy, line)
     }
 
     @Sendable private static func tcpCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
