@@ -4,7 +4,7 @@ import CPCRE2
 ///
 /// It is compiled once, without machine code, because the service's unit forbids memory that is both writable and executable. Limits bound the work of a match:
 /// both the expression and the bytes come from outside.
-package struct RegularExpression: Equatable, Sendable, CustomStringConvertible {
+package struct RegularExpression: Equatable, Sendable {
     /// Why a text is no regular expression.
     package struct SyntaxError: Error, Equatable, Sendable {
         /// PCRE2's text: "missing closing parenthesis".
@@ -40,9 +40,6 @@ package struct RegularExpression: Equatable, Sendable, CustomStringConvertible {
 
     /// Searches the bytes for a match; `nil` when a limit is reached first, so that the answer is unknown.
     package func matches(_ bytes: ArraySlice<UInt8>) -> Bool? { bytes.withUnsafeBytes { compiled.matches($0) } }
-
-    /// "/^ok/", "/^ok/i".
-    package var description: String { "/\(pattern)/\(isCaseSensitive ? "" : "i")" }
 
     /// True for the same expression.
     package static func == (left: RegularExpression, right: RegularExpression) -> Bool {
