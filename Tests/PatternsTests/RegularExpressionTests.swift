@@ -49,6 +49,24 @@ struct RegularExpressionTests {
         #expect(try matches("(?:a|b)*c", String(repeating: "ab", count: 8_192) + "c") == true)
     }
 
+    @Test(
+        "has no answer when a match takes too much work in total, wherever it begins",
+        arguments: ["a.{0,9999}[bc]", "a[^b]*[bc]", "(.*)*[xy]", "(?<x>a*)\\k<x>[bc]", "a{9999}[bc]", "(?:a|a)*[bc]"])
+    func totalLimit(pattern: String) throws {
+        #expect(try matches(pattern, String(repeating: "a", count: 65_536)) == nil)
+    }
+
+    @Test(
+        "has an answer for ordinary expressions in a whole buffer",
+        arguments: [
+            ("(?s)foo.*bar", true), ("(?s)foo.*[bx]az", false), ("(?i)BAR$", true), ("\\bword\\b .*\\bword\\b", true), ("[a-z]{3} [a-z]{4}\\d", false),
+            ("(?:master|slave|word) [xyz]", false), ("(?<=word )ba", true), ("^(?:foo|word|[a-z ])*r$", true), ("(?<x>[a-z]+) \\k<x>$", false),
+        ])
+    func ordinary(pattern: String, expected: Bool) throws {
+        let text = "foo " + String(repeating: "word ", count: 3_200) + "bar"
+        #expect(try matches(pattern, text) == expected)
+    }
+
     @Test("equals another one with the same text and case")
     func equality() throws {
         #expect(try RegularExpression("a") == RegularExpression("a"))

@@ -22,7 +22,7 @@ enum ScriptMatch: Equatable {
     /// The result of a regular expression, which may reach a limit.
     init(_ result: Bool?) { self = result.map { $0 ? .found : .missing } ?? .unable(Self.limitInfo) }
 
-    /// The text for an expression that reaches a limit. HAProxy has none: its limits are a hundred times as high.
+    /// The text for an expression that reaches a limit. HAProxy has none: its limits are far higher.
     private static let limitInfo = "the regular expression takes too many steps"
 }
 
