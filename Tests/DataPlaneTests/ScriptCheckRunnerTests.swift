@@ -72,19 +72,19 @@ struct ScriptCheckRunnerTests {
 
     @Test("sends a PROXY header where the rule or the server's checks ask for it")
     func proxyHeaders() throws {
-        let cases: [(CheckStep?, ProxyHeaderForm?, ProxyHeaderForm?, String)] = [
+        let cases: [(CheckStep?, ProxyHeaderForm?, ProxyHeaderForm, String)] = [
             (nil, .text, .text, "PROXY UNKNOWN\r\nA"), (nil, nil, .text, "A"), (connect(1), .text, .text, "A"),
-            (connect(1, sendsProxyHeader: true), nil, nil, "PROXY UNKNOWN\r\nA"),
+            (connect(1, sendsProxyHeader: true), nil, .text, "PROXY UNKNOWN\r\nA"),
             (connect(1, sendsProxyHeader: true), nil, .binary(withChecksum: false), "\r\n\r\n\0\r\nQUIT\n \0\0\0A"),
         ]
-        for (rule, ofChecks, ofSessions, expected) in cases {
+        for (rule, ofChecks, forced, expected) in cases {
             let bench = try CheckBench()
             let stub = try CheckedServer(.greeting([], reply: bytes("B")), on: bench.reactor)
             defer { stub.close() }
             let steps = [rule, CheckStep(number: 2, .send(.bytes(bytes("A")))), expect(3, "B")].compactMap(\.self)
             bench.start(.script(CheckScript(.tcp, steps)), at: stub.address) { backend in
                 backend.servers[0].check?.proxyHeader = ofChecks
-                backend.servers[0].proxyHeader = ofSessions
+                backend.servers[0].check?.forcedProxyHeader = forced
             }
             bench.run { bench.results.count == 1 }
             #expect(text(stub) == expected)

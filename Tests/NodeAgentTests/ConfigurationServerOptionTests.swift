@@ -34,6 +34,14 @@ struct ConfigurationServerOptionTests {
         let server = Self.server("send-proxy-v2 proxy-v2-options crc32c,authority proxy-v2-options unique-id").server
         #expect(server?.proxyHeader == .binary([.checksum, .authority, .uniqueID]))
         #expect(server?.check?.proxyHeader == .binary(.checksum))
+        // The same for checks elsewhere, where only a connect with its own 'send-proxy' sends a header.
+        let forced: [(String, ProxyHeaderForm)] = [
+            ("", .text), ("send-proxy", .text), ("send-proxy-v2 proxy-v2-options unique-id,crc32c", .binary(.checksum)),
+        ]
+        for (options, form) in forced {
+            let elsewhere = Self.server("port 1 \(options)").server?.check
+            #expect(elsewhere?.proxyHeader == nil && elsewhere?.forcedProxyHeader == form, "\(options)")
+        }
         for option in ["ssl", "cert-cn", "cert-key", "cert-sig", "ssl-cipher"] {
             let alerts = Self.server("send-proxy-v2 proxy-v2-options crc32c,\(option)").alerts
             #expect(

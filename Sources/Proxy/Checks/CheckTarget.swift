@@ -6,7 +6,7 @@ package struct CheckTarget: Equatable, Sendable {
     package enum Header: Equatable, Sendable {
         /// The header of the server's checks, if they have one.
         case ofChecks
-        /// The header of the server's sessions, or version 1.
+        /// The header of the server's sessions without the parts about a client, or version 1.
         case always
         /// None.
         case none

@@ -84,9 +84,7 @@ package final class CheckRunner {
                 let reference = ServerReference(backend: index, server: place)
                 let limits = CheckLimits(settings, of: backend)
                 let schedule = CheckSchedule(settings, spread, position: backend.checksAtOnce ? 0 : position, of: count, now: reactor.now)
-                let slot = CheckSlot(
-                    reference, settings, limits, plan(reference, limits), sessionHeader: server.proxyHeader, schedule: schedule,
-                    address: initialAddress(reference))
+                let slot = CheckSlot(reference, settings, limits, plan(reference, limits), schedule: schedule, address: initialAddress(reference))
                 attach(slot)
                 row.append(slot)
                 position += 1
@@ -161,8 +159,7 @@ package final class CheckRunner {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
         let schedule = CheckSchedule(model.settings, position: 0, of: 1, now: reactor.now)
-        let trial = CheckSlot(
-            server, model.settings, model.limits, plan(server, model.limits), sessionHeader: model.sessionHeader, schedule: schedule, address: address, answer)
+        let trial = CheckSlot(server, model.settings, model.limits, plan(server, model.limits), schedule: schedule, address: address, answer)
         attach(trial)
         trials.append(trial)
         begin(trial)

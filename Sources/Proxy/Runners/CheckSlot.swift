@@ -6,8 +6,6 @@ final class CheckSlot {
     let server: ServerReference
     let limits: CheckLimits
     let settings: CheckSettings
-    /// The PROXY header of the server's sessions.
-    let sessionHeader: ProxyHeaderForm?
     /// The plan for the current address.
     var plan: CheckPlan
     var schedule: CheckSchedule
@@ -22,10 +20,10 @@ final class CheckSlot {
     let answer: ((Bool) -> Void)?
 
     init(
-        _ server: ServerReference, _ settings: CheckSettings, _ limits: CheckLimits, _ plan: CheckPlan, sessionHeader: ProxyHeaderForm?,
-        schedule: CheckSchedule, address: SocketAddress?, _ answer: ((Bool) -> Void)? = nil
+        _ server: ServerReference, _ settings: CheckSettings, _ limits: CheckLimits, _ plan: CheckPlan, schedule: CheckSchedule, address: SocketAddress?,
+        _ answer: ((Bool) -> Void)? = nil
     ) {
-        (self.server, self.settings, self.limits, self.plan, self.sessionHeader) = (server, settings, limits, plan, sessionHeader)
+        (self.server, self.settings, self.limits, self.plan) = (server, settings, limits, plan)
         (self.schedule, self.address, self.answer) = (schedule, address, answer)
     }
 
@@ -56,7 +54,7 @@ final class CheckSlot {
     func header(for target: CheckTarget) -> ProxyHeaderForm? {
         switch target.header {
         case .ofChecks: settings.proxyHeader
-        case .always: settings.proxyHeader ?? sessionHeader ?? .text
+        case .always: settings.forcedProxyHeader
         case .none: nil
         }
     }

@@ -45,6 +45,8 @@ package struct CheckSettings: Equatable, Sendable {
     package var addressPort: UInt16?
     /// The PROXY header that checks send first; `nil` for none.
     package var proxyHeader: ProxyHeaderForm?
+    /// The PROXY header of a connect with its own `send-proxy`.
+    package var forcedProxyHeader = ProxyHeaderForm.text
 
     /// Creates HAProxy's defaults.
     package init() {}

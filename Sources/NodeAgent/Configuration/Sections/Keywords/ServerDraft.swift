@@ -42,6 +42,7 @@ struct ServerDraft: Sendable {
         server.agent = isAgentChecked ? finishedAgent : nil
         server.observation = isChecked && isObserved ? observation : nil
         server.check?.proxyHeader = proxyHeader.checkForm(isElsewhere: check.port != nil || check.isAtOtherHost)
+        server.check?.forcedProxyHeader = (proxyHeader.form ?? .text).withoutClient
         return server
     }
 
