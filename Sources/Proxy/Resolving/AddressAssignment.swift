@@ -34,14 +34,19 @@ enum AddressAssignment {
     /// name has no address of the preferred family. Otherwise it takes the first address that no other server uses; if there is none, the first one, unless
     /// it must not share. A free address of a preferred network replaces one outside.
     static func decide(servers: [Slot], from book: AddressBook) -> [Decision] {
-        var used = servers.compactMap { $0.address?.host }.filter(book.contains)
+        var used = Set(servers.compactMap { $0.address?.host }.filter(book.contains))
         var assigned: Set<IPAddress> = []
+        var (preference, choices): (AddressPreference?, [IPAddress]) = (nil, [])
         return servers.map { server in
-            let decision = decide(server, from: book, used: used, assigned: assigned)
+            // Servers of a name nearly always have the same preference.
+            if preference != server.preference {
+                (preference, choices) = (server.preference, server.preference.ordered(book.choices(preferring: server.preference.family), by: \.self))
+            }
+            let decision = decide(server, from: book, choices, used: used, assigned: assigned)
             switch decision {
             case .keep: if let host = server.address?.host { assigned.insert(host) }
             case .move(let address):
-                used.append(address.host)
+                used.insert(address.host)
                 assigned.insert(address.host)
             case .empty, .duplicate: break
             }
@@ -49,18 +54,20 @@ enum AddressAssignment {
         }
     }
 
-    private static func decide(_ server: Slot, from book: AddressBook, used: [IPAddress], assigned: Set<IPAddress>) -> Decision {
+    /// - Parameter choices: the addresses to choose from, those of a preferred network first.
+    private static func decide(
+        _ server: Slot, from book: AddressBook, _ choices: [IPAddress], used: Set<IPAddress>, assigned: Set<IPAddress>
+    ) -> Decision {
         let preference = server.preference
-        let choices = preference.ordered(book.choices(preferring: preference.family), by: \.self)
-        let free = choices.filter { !used.contains($0) }
+        let free = choices.first { !used.contains($0) }
         // An address of a preferred network, even that of another server if sharing is allowed.
-        let best = free.first(where: preference.isPreferred) ?? (server.sharing == .allowed ? choices.first(where: preference.isPreferred) : nil)
+        let best = [free, server.sharing == .allowed ? choices.first : nil].compactMap(\.self).first(where: preference.isPreferred)
         var isDuplicate = false
         if let host = server.address?.host, book.allows(host, preferring: preference.family) {
             isDuplicate = server.sharing == .prevented && assigned.contains(host)
             if !isDuplicate, best == nil || preference.isPreferred(host) { return .keep }
         }
-        if let choice = best ?? free.first { return .move(ResolvedAddress(choice)) }
+        if let choice = best ?? free { return .move(ResolvedAddress(choice)) }
         guard let first = choices.first else { return .keep }
         guard server.sharing == .prevented else { return .move(ResolvedAddress(first)) }
         return isDuplicate ? .duplicate : server.address == nil ? .keep : .empty
