@@ -42,7 +42,7 @@ private final class RunnerProbe {
 private func server(_ index: Int, isTemplateSlot: Bool = false) throws -> ResolvedServer {
     let reference = ServerReference(backend: 0, server: index)
     let name = try #require(DNSName("db.test"))
-    return ResolvedServer(reference: reference, hostName: name, preferredFamily: .v4, isTemplateSlot: isTemplateSlot, address: nil)
+    return ResolvedServer(reference: reference, hostName: name, isTemplateSlot: isTemplateSlot, address: nil)
 }
 
 @Suite("A resolver with a real nameserver", .serialized, .enabled(if: Dnsmasq.isExpected, "dnsmasq is not installed"))

@@ -170,7 +170,7 @@ struct ConfigurationInheritanceTests {
         #expect(named.backends.first?.servers.first?.check?.addressName == "checks.internal")
         #expect(replicas.servers[0].initialAddresses == [.last, .libc, .none, .ip(.v4(0x0a00_0003))])
         #expect(replicas.servers[0].onMarkedDown == .shutdownSessions)
-        #expect(replicas.servers[0].preferredFamily == .v6)
+        #expect(replicas.servers[0].preference.family == .v6)
         #expect(replicas.servers[0].weight == 100 && replicas.servers[0].connectionsMax == 50)
         #expect(replicas.servers[2].port == .client(offset: 10))
         #expect(configuration.probes.first?.requirements.map(\.serversMin) == [2, 1])

@@ -13,7 +13,7 @@ struct ConfigurationServerOptionTests {
 
     @Test("'resolve-net' has up to five networks, whose last bits do not count")
     func networks() {
-        #expect(Self.server("resolve-net 10.1.2.3/8,fd00::1/16").server?.preferredNetworks.map(\.description) == ["10.0.0.0/8", "fd00::/16"])
+        #expect(Self.server("resolve-net 10.1.2.3/8,fd00::1/16").server?.preference.networks.map(\.description) == ["10.0.0.0/8", "fd00::/16"])
         for bad in ["x", "10.0.0.0/33", "10.0.0.0/8,", "", "1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4,1.1.1.5,1.1.1.6"] {
             #expect(Self.server("resolve-net \"\(bad)\"").alerts.count == 1, "\(bad)")
         }

@@ -144,7 +144,7 @@ struct ConfigurationSocketTests {
     func servers() throws {
         let servers = try #require(backend("server a 10.0.0.1:1\n server b ipv6@db:1 id 1 guid x\n server-template t 2 db:1 id 9")).servers
         #expect(servers.map(\.identifier) == [2, 1, 9, 5] && servers.map(\.hasFixedIdentifier) == [false, true, true, false])
-        #expect(servers.map(\.family) == [nil, .v6, nil, nil] && servers.map(\.preferredFamily) == [.v4, .v6, .v4, .v4])
+        #expect(servers.map(\.family) == [nil, .v6, nil, nil] && servers.map(\.preference.family) == [.v4, .v6, .v4, .v4])
     }
 
     @Test("a server at the client's destination needs the client, and is not checked where its sessions go")

@@ -89,7 +89,7 @@ final class GossipControl {
     /// The runner that maintains the addresses of peers with names. A peer whose name is lost keeps its last address.
     private func resolver(of peers: [GossipPlan.NamedPeer], _ settings: ResolverSettings, _ runner: GossipRunner) -> ResolverRunner {
         let servers = peers.enumerated().map { index, peer in
-            ResolvedServer(reference: ServerReference(backend: 0, server: index), hostName: peer.hostName, preferredFamily: .v4, address: nil)
+            ResolvedServer(reference: ServerReference(backend: 0, server: index), hostName: peer.hostName, address: nil)
         }
         let handlers = ResolverRunner.Handlers(
             address: { server, address, _ in

@@ -76,7 +76,7 @@ struct NameResolution {
         for backend in configuration.backends {
             for server in backend.servers {
                 for name in [server.check?.addressName, server.agent?.check.addressName].compactMap(\.self) {
-                    inquiries.append(inquiry(NameQuestion(family: server.preferredFamily, name: name), hasFallback: false))
+                    inquiries.append(inquiry(NameQuestion(family: server.preference.family, name: name), hasFallback: false))
                 }
                 if let inquiry = inquiry(server, owner: backend.name) { inquiries.append(inquiry) }
             }
@@ -161,7 +161,7 @@ struct NameResolution {
     ) throws(StartError) -> IPAddress? {
         guard let name = check?.addressName else { return check?.address }
         let subject = "server '\(owner)/\(server.name)': address of its \(user)"
-        do throws(NameLookupError) { return try address(of: name, server.preferredFamily, "\(server.location): \(subject)") } catch {
+        do throws(NameLookupError) { return try address(of: name, server.preference.family, "\(server.location): \(subject)") } catch {
             try continueStart(without: error, server.location, subject, Self.advice, consequence)
             return nil
         }
@@ -179,7 +179,7 @@ struct NameResolution {
             case .none: return nil
             case .ip(let address): return .ip(address, port: port)
             case .libc:
-                let question = NameQuestion(family: server.preferredFamily, name: name)
+                let question = NameQuestion(family: server.preference.family, name: name)
                 do throws(NameLookupError) { return .ip(try resolve(question, only: server.family), port: port) } catch { failure = error }
             }
         }
@@ -200,7 +200,7 @@ struct NameResolution {
 
     /// The address that the server's name had before the start. Its checks must pass before it takes sessions.
     private mutating func restoredAddress(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
-        guard let host = lastAddress(of: NameQuestion(family: server.preferredFamily, name: name)) else { return nil }
+        guard let host = lastAddress(of: NameQuestion(family: server.preference.family, name: name)) else { return nil }
         warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); its previous address is used: \(host)")
         if let check = server.check {
             unproven[ServerName(backend: owner, server: server.name)] = ServerMemory(
@@ -265,7 +265,7 @@ struct NameResolution {
             case .none, .ip: return nil
             case .libc:
                 let hasOther = server.initialAddresses.dropFirst(place + 1).contains { $0 != .last && $0 != .libc }
-                return inquiry(NameQuestion(family: server.preferredFamily, name: name), hasFallback: server.resolvers != nil || hasOther)
+                return inquiry(NameQuestion(family: server.preference.family, name: name), hasFallback: server.resolvers != nil || hasOther)
             }
         }
         return nil

@@ -6,10 +6,8 @@ package struct ResolvedServer: Equatable, Sendable {
     package let reference: ServerReference
     /// The name that its address is resolved from.
     package let hostName: DNSName
-    /// `resolve-prefer`.
-    package let preferredFamily: AddressFamily
-    /// `resolve-net`.
-    let preferredNetworks: [IPNetwork]
+    /// `resolve-prefer`, `resolve-net`.
+    let preference: AddressPreference
     /// `resolve-opts`.
     let options: ResolveOptions
     /// True for a slot of a `server-template` and for a service's server: each address is assigned to only one of them.
@@ -35,9 +33,6 @@ package struct ResolvedServer: Equatable, Sendable {
     /// The source of the candidate, for the log line when the address is used.
     var candidateSource = ""
 
-    /// `resolve-prefer` and `resolve-net`.
-    var preference: AddressPreference { AddressPreference(family: preferredFamily, networks: preferredNetworks) }
-
     /// A new address for a server whose current one still works.
     enum Candidate: Equatable, Sendable {
         /// Its trial is in progress.
@@ -59,12 +54,12 @@ package struct ResolvedServer: Equatable, Sendable {
 
     /// Creates a server with its initial address.
     package init(
-        reference: ServerReference, hostName: DNSName, preferredFamily: AddressFamily, preferredNetworks: [IPNetwork] = [],
-        options: ResolveOptions = ResolveOptions(), isTemplateSlot: Bool = false, address: ResolvedAddress?, location: String = ""
+        reference: ServerReference, hostName: DNSName, preference: AddressPreference = AddressPreference(), options: ResolveOptions = ResolveOptions(),
+        isTemplateSlot: Bool = false, address: ResolvedAddress?, location: String = ""
     ) {
         self.reference = reference
         self.hostName = hostName
-        (self.preferredFamily, self.preferredNetworks, self.options) = (preferredFamily, preferredNetworks, options)
+        (self.preference, self.options) = (preference, options)
         self.isTemplateSlot = isTemplateSlot || hostName.isOfService
         (self.address, lastAddress) = (address, address)
         self.location = location
@@ -79,8 +74,8 @@ package struct ResolvedServer: Equatable, Sendable {
             address?.address.map { ResolvedAddress($0, port: server.isOfService ? address?.port : nil) }
         }
         self.init(
-            reference: reference, hostName: hostName, preferredFamily: server.preferredFamily, preferredNetworks: server.preferredNetworks,
-            options: server.resolveOptions, isTemplateSlot: server.isTemplateSlot, address: resolved(status.address), location: "\(server.location)")
+            reference: reference, hostName: hostName, preference: server.preference, options: server.resolveOptions, isTemplateSlot: server.isTemplateSlot,
+            address: resolved(status.address), location: "\(server.location)")
         lastAddress = address ?? resolved(status.formerAddress)
         share = ServiceShare(priority: UInt16(clamping: status.priority))
         isReserved = status.flags.isSetByOperator

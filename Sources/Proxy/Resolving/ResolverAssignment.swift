@@ -9,7 +9,7 @@ extension Resolver {
     ///   - nameserver: the source of the answer; `nil` for a database and for addresses remembered from an earlier process.
     ///   - database: the name of the database that is the source.
     mutating func assign(_ index: Int, settled: AddressFamily?, by nameserver: Int?, database: String? = nil) {
-        let affected = names[index].servers.filter { settled == nil || servers[$0].preferredFamily == settled }
+        let affected = names[index].servers.filter { settled == nil || servers[$0].preference.family == settled }
         let source = nameserver.map { "\(settings.name)/\(settings.nameservers[$0].name)" } ?? database ?? "remembered addresses"
         var start = 0
         while start < affected.count {

@@ -98,10 +98,8 @@ package struct Server: Equatable, Sendable {
     package var initialState = InitialState.up
     /// `resolvers`: the section that updates the address; `nil` to keep the initial address.
     package var resolvers: String?
-    /// `resolve-prefer`.
-    package var preferredFamily = AddressFamily.v4
-    /// `resolve-net`: networks whose addresses are preferred.
-    package var preferredNetworks: [IPNetwork] = []
+    /// `resolve-prefer`, `resolve-net`.
+    package var preference = AddressPreference()
     /// `resolve-opts`.
     package var resolveOptions = ResolveOptions()
     /// `init-addr`, in the order of preference.

@@ -17,7 +17,7 @@ struct ResolverListTests {
 
     private func world(_ count: Int = 3, remembered: [DNSName: [KnownName.Entry]] = [:]) -> ResolverWorld {
         let servers = (0..<count).map {
-            ResolvedServer(reference: reference($0), hostName: name, preferredFamily: .v4, isTemplateSlot: true, address: nil, location: "a.cfg:7")
+            ResolvedServer(reference: reference($0), hostName: name, isTemplateSlot: true, address: nil, location: "a.cfg:7")
         }
         return ResolverWorld([], servers: servers, remembered: remembered) { $0 = ResolverSettings(discovery: "w", hold: .seconds(90)) }
     }

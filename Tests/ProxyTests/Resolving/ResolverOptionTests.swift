@@ -27,7 +27,7 @@ private func servers(
     let name = try #require(DNSName(name))
     return (0..<count).map {
         ResolvedServer(
-            reference: reference($0), hostName: name, preferredFamily: .v4, preferredNetworks: networks,
+            reference: reference($0), hostName: name, preference: AddressPreference(networks: networks),
             options: options(sharing, ignoresWeight: ignoresWeight), isTemplateSlot: isTemplate, address: nil)
     }
 }
@@ -93,7 +93,7 @@ struct ResolveOptionTests {
         let name = try #require(DNSName("db"))
         let both = (0..<2).map {
             ResolvedServer(
-                reference: reference($0), hostName: name, preferredFamily: .v4, options: options(.prevented), address: ResolvedAddress(near))
+                reference: reference($0), hostName: name, options: options(.prevented), address: ResolvedAddress(near))
         }
         var world = ResolverWorld([.answers([near])], servers: both)
         world.with { resolver, now in for server in 0..<2 { resolver.checksChanged(reference(server), isPassing: true, now: now) } }

@@ -17,7 +17,7 @@ private func name(_ text: String) throws -> DNSName { try #require(DNSName(text)
 private func servers(_ count: Int, _ text: String = "db", isTemplate: Bool = true) throws -> [ResolvedServer] {
     let name = try name(text)
     return (0..<count).map {
-        ResolvedServer(reference: reference($0), hostName: name, preferredFamily: .v4, isTemplateSlot: isTemplate, address: nil, location: "a.cfg:7")
+        ResolvedServer(reference: reference($0), hostName: name, isTemplateSlot: isTemplate, address: nil, location: "a.cfg:7")
     }
 }
 

@@ -14,7 +14,7 @@ private func name(_ text: String) throws -> DNSName { try #require(DNSName(text)
 private func slots(_ count: Int) throws -> [ResolvedServer] {
     let service = try name("_mysql._tcp.db")
     return (0..<count).map {
-        ResolvedServer(reference: reference($0), hostName: service, preferredFamily: .v4, isTemplateSlot: true, address: nil, location: "a.cfg:7")
+        ResolvedServer(reference: reference($0), hostName: service, isTemplateSlot: true, address: nil, location: "a.cfg:7")
     }
 }
 
@@ -173,7 +173,7 @@ struct RememberedAddressTests {
 
     private func hostSlots() throws -> [ResolvedServer] {
         let host = try name("db")
-        return (0..<3).map { ResolvedServer(reference: reference($0), hostName: host, preferredFamily: .v4, isTemplateSlot: true, address: nil) }
+        return (0..<3).map { ResolvedServer(reference: reference($0), hostName: host, isTemplateSlot: true, address: nil) }
     }
 
     @Test("are tried when no nameserver answers within a second, and used when they work", arguments: [.silent, .code(2), .code(3)] as [NameserverBehaviour])

@@ -14,14 +14,14 @@ private func plain(
     _ server: Int, _ name: String = "db", backend: Int = 0, _ address: IPAddress? = nil, preferring family: AddressFamily = .v4
 ) throws -> ResolvedServer {
     ResolvedServer(
-        reference: reference(server, backend: backend), hostName: try #require(DNSName(name)), preferredFamily: family,
+        reference: reference(server, backend: backend), hostName: try #require(DNSName(name)), preference: AddressPreference(family: family),
         address: address.map { ResolvedAddress($0) })
 }
 
 private func slots(_ count: Int) throws -> [ResolvedServer] {
     let name = try #require(DNSName("db"))
     return (0..<count).map {
-        ResolvedServer(reference: reference($0), hostName: name, preferredFamily: .v4, isTemplateSlot: true, address: nil)
+        ResolvedServer(reference: reference($0), hostName: name, isTemplateSlot: true, address: nil)
     }
 }
 

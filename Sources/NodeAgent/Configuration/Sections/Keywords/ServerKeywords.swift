@@ -90,7 +90,7 @@ enum ServerKeywords {
 
     private static func readAddress(_ line: inout ConfigurationLine, of server: inout Server) throws(ConfigurationProblem) {
         (server.endpoint, server.port, server.family) = try AddressReader(line).readServer(line.takeRequired())
-        if let family = server.family { server.preferredFamily = family }
+        if let family = server.family { server.preference.family = family }
     }
 
     /// Throws if a service name has no `resolvers`, because only a `resolvers` section resolves SRV records. Each server of the service takes a different

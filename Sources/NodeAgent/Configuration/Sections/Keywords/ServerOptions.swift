@@ -141,7 +141,7 @@ enum ServerOptions: KeywordPlace {
         guard known.count == networks.count else {
             throw .badValue(word, of: line.keyword, expected: "networks such as 10.0.1.0/24,10.0.2.0/24")
         }
-        draft.server.preferredNetworks = known
+        draft.server.preference.networks = known
     }
 
     @Sendable private static func resolveOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -152,7 +152,7 @@ enum ServerOptions: KeywordPlace {
     }
 
     @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.preferredFamily = try line.takeChoice(["ipv4": .v4, "ipv6": .v6])
+        draft.server.preference.family = try line.takeChoice(["ipv4": .v4, "ipv6": .v6])
     }
 
     @Sendable private static func resolvers(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

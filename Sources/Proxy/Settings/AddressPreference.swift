@@ -1,11 +1,14 @@
 import Wire
 
 /// The addresses that a server prefers if its name has several: `resolve-prefer` and `resolve-net`.
-struct AddressPreference: Equatable, Sendable {
+package struct AddressPreference: Equatable, Sendable {
     /// The preferred family. Others are used only while the name has no address of it.
-    var family: AddressFamily
+    package var family: AddressFamily
     /// The preferred networks; empty for no preference.
-    var networks: [IPNetwork] = []
+    package var networks: [IPNetwork]
+
+    /// Creates HAProxy's default, unless the parameters replace it.
+    package init(family: AddressFamily = .v4, networks: [IPNetwork] = []) { (self.family, self.networks) = (family, networks) }
 
     /// True for an address in a preferred network.
     func isPreferred(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
