@@ -65,7 +65,7 @@ struct LookupRound {
         let attempts = Int((timeout / retryTimeout).rounded(.up))
         group = NameserverGroup(
             settings: NameserverGroup.Settings(
-                nameservers: nameservers.count, retriesMax: attempts - 1, retryTimeout: retryTimeout, payloadBytesMax: Self.payloadBytesMax,
+                transports: nameservers.map { _ in .udp }, retriesMax: attempts - 1, retryTimeout: retryTimeout, payloadBytesMax: Self.payloadBytesMax,
                 questionsMax: Self.questionsMax), random: random)
         startWaiting(now: now)
     }

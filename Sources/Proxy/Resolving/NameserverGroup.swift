@@ -61,10 +61,8 @@ package enum QuestionOutput: Equatable, Sendable {
 package struct NameserverGroup {
     /// The settings of questions.
     package struct Settings: Equatable, Sendable {
-        /// The number of nameservers. All are asked at the same time.
-        package var nameservers: Int
-        /// The nameservers that are asked over TCP at once; the others only when an answer is truncated.
-        package var nameserversOverTCP: Set<Int>
+        /// The transport of the first question, by nameserver. All nameservers are asked at the same time, and over TCP when an answer is truncated.
+        package var transports: [QuestionTransport]
         /// The number of repetitions of a question.
         package var retriesMax: Int
         /// The time for an answer before the question is repeated.
@@ -74,12 +72,9 @@ package struct NameserverGroup {
         /// The most open questions, each with a socket.
         package var questionsMax: Int
 
-        /// Creates settings for `nameservers` nameservers. Values outside the valid range are adjusted.
-        package init(
-            nameservers: Int, overTCP: Set<Int> = [], retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int, questionsMax: Int
-        ) {
-            self.nameservers = nameservers
-            nameserversOverTCP = overTCP
+        /// Creates settings for nameservers with these transports. Values outside the valid range are adjusted.
+        package init(transports: [QuestionTransport], retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int, questionsMax: Int) {
+            self.transports = transports
             self.retriesMax = max(0, retriesMax)
             self.retryTimeout = max(retryTimeout, .milliseconds(10))
             self.payloadBytesMax = min(max(payloadBytesMax, DNSQuestion.plainPayloadBytes), 65535)
@@ -104,15 +99,15 @@ package struct NameserverGroup {
     package init(settings: Settings, random: any RandomNumberGenerator) {
         self.settings = settings
         self.random = random
-        counters = Array(repeating: NameserverCounters(), count: settings.nameservers)
-        supportsExtensions = Array(repeating: true, count: settings.nameservers)
+        counters = Array(repeating: NameserverCounters(), count: settings.transports.count)
+        supportsExtensions = Array(repeating: true, count: settings.transports.count)
     }
 
     /// The next action. Drain until `nil` after every input.
     package mutating func nextOutput() -> QuestionOutput? { outputs.isEmpty ? nil : outputs.removeFirst() }
 
     /// True when a resolution of this many record types may start.
-    package func hasRoom(forTypes types: Int) -> Bool { questionsOpen == 0 || questionsOpen + types * settings.nameservers <= settings.questionsMax }
+    package func hasRoom(forTypes types: Int) -> Bool { questionsOpen == 0 || questionsOpen + types * settings.transports.count <= settings.questionsMax }
 
     /// True when no further question may be opened.
     var isFull: Bool { questionsOpen >= settings.questionsMax }

@@ -108,8 +108,7 @@ struct RecordResolution {
                 if group.isFull, let earlier = open.firstIndex(where: { $0.nameserver == nameserver }) { close(earlier, &group) }
                 guard !group.isFull else { continue }
                 answers[nameserver] = .waiting
-                let transport = group.settings.nameserversOverTCP.contains(nameserver) ? QuestionTransport.tcp : .udp
-                open.append(group.ask(nameserver, type, of: name, over: transport))
+                open.append(group.ask(nameserver, type, of: name, over: group.settings.transports[nameserver]))
             }
         }
     }

@@ -41,7 +41,7 @@ package struct Resolution {
     /// Starts questions for the records of `types`.
     init(_ name: DNSName, _ types: [DNSRecordType], _ group: inout NameserverGroup, now: Instant) {
         self.name = name
-        questions = types.map { RecordResolution($0, nameservers: group.settings.nameservers) }
+        questions = types.map { RecordResolution($0, nameservers: group.settings.transports.count) }
         for index in questions.indices { questions[index].ask(for: name, &group) }
         nextDeadline = now.advanced(by: group.settings.retryTimeout)
     }

@@ -94,9 +94,8 @@ package struct Resolver {
         self.servers = servers.sorted { $0.reference < $1.reference }
         group = NameserverGroup(
             settings: NameserverGroup.Settings(
-                nameservers: settings.nameservers.count,
-                overTCP: Set(settings.nameservers.indices.filter { settings.nameservers[$0].transport == .tcp }), retriesMax: settings.retriesMax,
-                retryTimeout: settings.retryTimeout, payloadBytesMax: settings.payloadBytesMax, questionsMax: settings.questionsMax), random: random)
+                transports: settings.nameservers.map(\.transport), retriesMax: settings.retriesMax, retryTimeout: settings.retryTimeout,
+                payloadBytesMax: settings.payloadBytesMax, questionsMax: settings.questionsMax), random: random)
         for (index, server) in self.servers.enumerated() {
             let known = names.firstIndex { $0.name == server.hostName }
             let name = known ?? names.count
