@@ -4,51 +4,47 @@ import Wire
 /// The rules of `http-check expect`.
 extension ScriptCheck {
     /// Judges the response so far.
-    mutating func judgeResponse(_ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+    mutating func judgeResponse(_ expectation: CheckExpectation) -> ScriptJudgement {
         let isLast = hasEnded || values.answer.count >= values.subject.bytesMax
         switch HTTPResponse.parse(values.answer[...], isOfHead: hasAskedForHead, hasEnded: hasEnded) {
         case .incomplete where !isLast: return .undecided
-        case .incomplete, .malformed: return failure(.layer7InvalidResponse, expectation, step)
+        case .incomplete, .malformed: return failure(.layer7InvalidResponse, expectation)
         case .response(let response):
             code = response.head.status
             if isConditionalPass { return .asExpected }
             switch expectation.match {
             case .status(let ranges):
-                return judgeHead(response, ranges.contains { $0.contains(code) } ? .found : .missing, expectation, step)
+                return judgeHead(response, ranges.contains { $0.contains(code) } ? .found : .missing, expectation)
             case .statusExpression(let expression):
-                return judgeHead(response, ScriptMatch(expression.matches(response.head.statusText[...])), expectation, step)
-            case .header(let pattern): return judgeHead(response, match(pattern, in: response.head.headers), expectation, step)
-            default: return judgeBody(response.body, isLast: isLast || response.isComplete, expectation, step)
+                return judgeHead(response, ScriptMatch(expression.matches(response.head.statusText[...])), expectation)
+            case .header(let pattern): return judgeHead(response, match(pattern, in: response.head.headers), expectation)
+            default: return judgeBody(response.body, isLast: isLast || response.isComplete, expectation)
             }
         }
     }
 
     /// The judgement about a head, which is complete. The information of a failure is the response's reason.
-    private mutating func judgeHead(_ response: HTTPResponse, _ match: ScriptMatch, _ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
-        if case .unable(let reason) = match { return failure(.layer7InvalidResponse, expectation, step, reason: reason) }
+    private mutating func judgeHead(_ response: HTTPResponse, _ match: ScriptMatch, _ expectation: CheckExpectation) -> ScriptJudgement {
+        if case .unable(let reason) = match { return failure(.layer7InvalidResponse, expectation, reason: reason) }
         if (match == .found) != expectation.isNegated { return .asExpected }
-        let reason = expectation.failureText == nil ? ScriptValues.info(response.head.reason) : ""
-        return failure(expectation.failureStatus ?? .layer7WrongStatus, expectation, step, reason: reason)
+        return failure(expectation.failureStatus ?? .layer7WrongStatus, expectation, otherwise: ScriptValues.info(response.head.reason))
     }
 
-    private mutating func judgeBody(_ body: [UInt8], isLast: Bool, _ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
-        let status = expectation.failureStatus ?? .layer7InvalidResponse
+    private mutating func judgeBody(_ body: [UInt8], isLast: Bool, _ expectation: CheckExpectation) -> ScriptJudgement {
         guard !body.isEmpty else {
-            guard isLast else { return .undecided }
-            let reason = expectation.failureText == nil ? "HTTP content check could not find a response body" : ""
-            return failure(status, expectation, step, reason: reason)
+            return isLast ? failure(expectation.mismatchStatus, expectation, otherwise: "HTTP content check could not find a response body") : .undecided
         }
         if !isLast, let least = expectation.bytesMin, body.count < least { return .undecided }
         let match = match(expectation.match, in: body[...])
         switch match {
         case .tooShort where !isLast: return .undecided
-        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, step, reason: reason)
+        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, reason: reason)
         case .missing where !isLast && expectation.bytesMin == nil: return .undecided
         default: break
         }
         if (match == .found) != expectation.isNegated { return .asExpected }
         let text = expectation.isNegated ? "HTTP check matched unwanted content" : "HTTP content check did not match"
-        return failure(status, expectation, step, reason: expectation.failureText == nil ? text : "")
+        return failure(expectation.mismatchStatus, expectation, otherwise: text)
     }
 
     // MARK: Headers

@@ -24,7 +24,7 @@ package struct ScriptCheck: Check {
     /// The step to carry out next.
     private var position = 0
     /// The step that HAProxy's texts name: the last connect, send or expect.
-    private var current = 0
+    private(set) var current = 0
     /// The rule of the present connection.
     private var connection = CheckConnect.implied
     private var isSending = false
@@ -110,7 +110,7 @@ package struct ScriptCheck: Check {
                 }
             case .expect(let expectation):
                 current = position
-                switch judge(expectation, step) {
+                switch judge(expectation) {
                 case .asExpected: position += 1
                 case .undecided:
                     position = firstOfChain(position)

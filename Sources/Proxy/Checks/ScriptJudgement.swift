@@ -26,23 +26,28 @@ enum ScriptMatch: Equatable {
     private static let limitInfo = "the regular expression takes too many steps"
 }
 
+extension CheckExpectation {
+    /// The status of an answer that is not as expected.
+    var mismatchStatus: CheckStatus { failureStatus ?? .layer7InvalidResponse }
+}
+
 extension ScriptCheck {
-    /// Judges the answer so far.
-    mutating func judge(_ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
-        if script.kind == .http { return judgeResponse(expectation, step) }
+    /// Judges the answer so far by the current step's expectation.
+    mutating func judge(_ expectation: CheckExpectation) -> ScriptJudgement {
+        if script.kind == .http { return judgeResponse(expectation) }
         let answer = values.answer
-        guard !answer.isEmpty else { return hasEnded ? .failed(expectation.failureStatus ?? .layer7InvalidResponse, step.emptyText) : .undecided }
+        guard !answer.isEmpty else { return hasEnded ? .failed(expectation.mismatchStatus, script.steps[current].emptyText) : .undecided }
         let isLast = hasEnded || answer.count >= values.subject.bytesMax
         if !isLast, let least = expectation.bytesMin, answer.count < least { return .undecided }
-        if expectation.match == .ldapBind { return judgeBind(answer, isLast: isLast, expectation, step) }
+        if expectation.match == .ldapBind { return judgeBind(answer, isLast: isLast, expectation) }
         switch match(expectation.match, in: answer[...]) {
         case .tooShort where !isLast: return .undecided
-        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, step, reason: reason)
-        case .found where !expectation.isNegated: return .asExpected
-        case .found: return failure(expectation.failureStatus ?? .layer7InvalidResponse, expectation, step, isUnwanted: true)
+        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, reason: reason)
         case .missing where !isLast && expectation.bytesMin == nil: return .undecided
-        case .missing, .tooShort:
-            return expectation.isNegated ? .asExpected : failure(expectation.failureStatus ?? .layer7InvalidResponse, expectation, step)
+        case let match where (match == .found) != expectation.isNegated: return .asExpected
+        case .found, .missing, .tooShort:
+            let text = script.kind == .tcp ? script.steps[current].mismatchText(expectation.match, isUnwanted: expectation.isNegated) : ""
+            return failure(expectation.mismatchStatus, expectation, otherwise: text)
         }
     }
 
@@ -70,28 +75,21 @@ extension ScriptCheck {
         bytes.count < pattern.count ? .tooShort : bytes.includes(pattern) ? .found : .missing
     }
 
-    private mutating func judgeBind(_ answer: [UInt8], isLast: Bool, _ expectation: CheckExpectation, _ step: CheckStep) -> ScriptJudgement {
+    private mutating func judgeBind(_ answer: [UInt8], isLast: Bool, _ expectation: CheckExpectation) -> ScriptJudgement {
         switch LDAPBindResponse.parse(answer[...]) {
-        case .incomplete: return isLast ? failure(.layer7InvalidResponse, expectation, step) : .undecided
-        case .malformed: return failure(.layer7InvalidResponse, expectation, step, reason: "Not LDAPv3 protocol")
+        case .incomplete: return isLast ? failure(.layer7InvalidResponse, expectation) : .undecided
+        case .malformed: return failure(.layer7InvalidResponse, expectation, reason: "Not LDAPv3 protocol")
         case .result(let result):
             code = Int(result)
             guard code != 0 else { return .asExpected }
-            return failure(.layer7WrongStatus, expectation, step, reason: "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9")
+            return failure(.layer7WrongStatus, expectation, reason: "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9")
         }
     }
 
-    /// The failure of an expectation. Its information is `reason`, or the text of `on-error`, or HAProxy's text.
-    ///
-    /// - Parameter isUnwanted: the pattern was found.
-    mutating func failure(
-        _ status: CheckStatus, _ expectation: CheckExpectation, _ step: CheckStep, reason: String = "", isUnwanted: Bool = false
-    ) -> ScriptJudgement {
-        var info = reason
-        if info.isEmpty {
-            info = expectation.failureText.map { values.info($0) } ?? (script.kind == .tcp ? step.mismatchText(expectation.match, isUnwanted: isUnwanted) : "")
-        }
-        if let comment = step.comment { info += " comment: \(comment)" }
+    /// The failure of the current step's expectation. Its information is `reason`, or the text of `on-error`, or `otherwise`.
+    mutating func failure(_ status: CheckStatus, _ expectation: CheckExpectation, reason: String = "", otherwise: String = "") -> ScriptJudgement {
+        var info = reason.isEmpty ? expectation.failureText.map { values.info($0) } ?? otherwise : reason
+        if let comment = script.steps[current].comment { info += " comment: \(comment)" }
         if let number = expectation.code.flatMap({ values.value($0)?.number }) { code = Int(clamping: number) }
         return .failed(status, info)
     }
