@@ -38,7 +38,7 @@ struct DNSMessageReader {
                 guard message.count - reading > Int(length) else { throw .tooShort }
                 guard bytes.count + 1 + Int(length) < DNSName.bytesMax || length == 0 else { throw .badName }
                 bytes.append(length)
-                bytes.append(contentsOf: message[(reading + 1)..<(reading + 1 + Int(length))].map(DNSName.lowered))
+                bytes.append(contentsOf: message[(reading + 1)..<(reading + 1 + Int(length))].map(\.asciiLowercased))
                 reading += 1 + Int(length)
                 guard length == 0 else { continue }
                 position = end ?? reading

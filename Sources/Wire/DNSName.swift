@@ -23,7 +23,7 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         for label in rest.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
             guard (1...DNSName.labelBytesMax).contains(label.count), label.allSatisfy(DNSName.isHostNameByte) else { return nil }
             bytes.append(UInt8(label.count))
-            bytes.append(contentsOf: label.map(DNSName.lowered))
+            bytes.append(contentsOf: label.map(\.asciiLowercased))
         }
         bytes.append(0)
         guard bytes.count <= DNSName.bytesMax else { return nil }
@@ -46,11 +46,6 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
             position = end
         }
         return labels.isEmpty ? "." : labels.joined(separator: ".")
-    }
-
-    /// Returns `byte` in lower case if it is an ASCII capital.
-    static func lowered(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 
     private static func isHostNameByte(_ byte: UInt8) -> Bool {

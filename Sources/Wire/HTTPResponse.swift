@@ -80,23 +80,16 @@ package struct HTTPResponse: Equatable, Sendable {
 
     /// The length in a chunk's first line; `nil` if it has none. An extension may follow it.
     private static func chunkLength(_ line: ArraySlice<UInt8>) -> Int? {
-        let digits = line.prefix(while: isHexadecimal)
+        let digits = line.prefix { Hexadecimal.value($0) != nil }
         guard (1...chunkDigitsMax).contains(digits.count) else { return nil }
-        let after = line[digits.endIndex...].drop { $0 == UInt8(ascii: " ") || $0 == 9 }
+        let after = line[digits.endIndex...].drop(while: \.isBlank)
         guard after.isEmpty || after.first == UInt8(ascii: ";") || after.elementsEqual([13]) else { return nil }
         return Int(String(decoding: digits, as: UTF8.self), radix: 16)
     }
 
     /// True unless the bytes cannot begin a chunk's first line.
     private static func isPrefixOfLength(_ bytes: ArraySlice<UInt8>) -> Bool {
-        let digits = bytes.prefix(while: isHexadecimal)
+        let digits = bytes.prefix { Hexadecimal.value($0) != nil }
         return digits.count == bytes.count ? digits.count <= chunkDigitsMax : chunkLength(bytes) != nil
-    }
-
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
-        default: false
-        }
     }
 }

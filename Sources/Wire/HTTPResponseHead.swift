@@ -100,15 +100,15 @@ package struct HTTPResponseHead: Equatable, Sendable {
 
     /// Appends a line to the headers. Returns false if it is no header.
     private static func append(_ line: ArraySlice<UInt8>, to headers: inout [Header]) -> Bool {
-        if line.first == UInt8(ascii: " ") || line.first == 9 {
+        if line.first?.isBlank == true {
             guard let last = headers.indices.last else { return false }
-            headers[last].value += [UInt8(ascii: " ")] + trimmed(line)
+            headers[last].value += [UInt8(ascii: " ")] + line.trimmed
             return true
         }
         guard headers.count < headersMax, let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else { return false }
         let name = line[..<colon]
         guard name.allSatisfy(isTokenByte) else { return false }
-        headers.append(Header(name: name.map(lowercased), value: Array(trimmed(line[(colon + 1)...]))))
+        headers.append(Header(name: name.map(\.asciiLowercased), value: Array(line[(colon + 1)...].trimmed)))
         return true
     }
 
@@ -127,11 +127,11 @@ package struct HTTPResponseHead: Equatable, Sendable {
             switch String(decoding: header.name, as: UTF8.self) {
             case "content-length":
                 for part in header.value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-                    guard let number = number(trimmed(part)), length == nil || length == number else { return nil }
+                    guard let number = number(part.trimmed), length == nil || length == number else { return nil }
                     length = number
                 }
             case "transfer-encoding":
-                let last = header.value.split(separator: UInt8(ascii: ",")).last.map { trimmed($0).map(lowercased) }
+                let last = header.value.split(separator: UInt8(ascii: ",")).last.map { $0.trimmed.map(\.asciiLowercased) }
                 isChunked = last == Array("chunked".utf8)
             default: break
             }
@@ -147,17 +147,7 @@ package struct HTTPResponseHead: Equatable, Sendable {
         return Int(String(decoding: digits, as: UTF8.self))
     }
 
-    private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        let start = text.firstIndex { !isBlank($0) } ?? text.endIndex
-        let end = text.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? start
-        return text[start..<end]
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == 9 }
-
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-    private static func lowercased(_ byte: UInt8) -> UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte + 32 : byte }
 
     private static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {

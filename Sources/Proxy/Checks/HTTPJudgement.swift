@@ -69,7 +69,7 @@ extension ScriptCheck {
         case .text(let format, let comparison):
             var pattern = values.text(format)
             guard !pattern.isEmpty else { return .unable(Self.emptyFormatInfo) }
-            if ignoresCase { pattern = pattern.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 } }
+            if ignoresCase { pattern = pattern.map(\.asciiLowercased) }
             return comparison.holds(text, pattern) ? .found : .missing
         }
     }
@@ -81,10 +81,6 @@ extension ScriptCheck {
             if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
             return byte == UInt8(ascii: ",") && !isQuoted
         }
-        return parts.map { part in
-            let start = part.firstIndex { $0 != UInt8(ascii: " ") && $0 != 9 } ?? part.endIndex
-            let end = part.lastIndex { $0 != UInt8(ascii: " ") && $0 != 9 }.map { $0 + 1 } ?? start
-            return part[start..<end]
-        }
+        return parts.map(\.trimmed)
     }
 }

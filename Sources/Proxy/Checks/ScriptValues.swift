@@ -36,8 +36,8 @@ enum ScriptValue: Equatable, Sendable {
         case .trimFront(let trimmed): .bytes(Array(text.drop { trimmed.contains($0) }))
         case .trimBack(let trimmed):
             .bytes(Array(text[..<((text.lastIndex { !trimmed.contains($0) } ?? -1) + 1)]))
-        case .lowercased: .bytes(text.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 })
-        case .uppercased: .bytes(text.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) ? $0 - 32 : $0 })
+        case .lowercased: .bytes(text.map(\.asciiLowercased))
+        case .uppercased: .bytes(text.map(\.asciiUppercased))
         // Only this converter lengthens a value.
         case .hexadecimal: .bytes(Hexadecimal.upperDigits(Array(binary.prefix(bytesMax / 2))))
         case .bytes(let offset, let length): .bytes(Array(binary.dropFirst(offset).prefix(length ?? .max)))
