@@ -5,7 +5,7 @@ extension ArraySlice<UInt8> {
         // For each position of the pattern: the length of its longest proper prefix that ends there.
         var prefixes = [Int](repeating: 0, count: pattern.count)
         var length = 0
-        for position in 1..<Swift.max(1, pattern.count) {
+        for position in 1..<pattern.count {
             while length > 0, pattern[length] != pattern[position] { length = prefixes[length - 1] }
             if pattern[length] == pattern[position] { length += 1 }
             prefixes[position] = length

@@ -23,7 +23,7 @@ package enum Hexadecimal {
     package static func text(_ bytes: [UInt8]) -> String { bytes.map { text($0, digits: 2) }.joined() }
 
     /// Two digits for each byte, in upper case.
-    package static func upperDigits(_ bytes: [UInt8]) -> [UInt8] {
+    package static func upperDigits(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var digits: [UInt8] = []
         digits.reserveCapacity(bytes.count * 2)
         for byte in bytes {

@@ -53,7 +53,7 @@ package struct CheckSchedule: Equatable, Sendable {
     /// Records that the check has ended, and schedules the next one.
     ///
     /// - Parameter random: chooses the deviation from the interval: evenly between the two limits of `spread-checks`, as in HAProxy.
-    package mutating func finished(pace: CheckPace, now: Instant, random: UInt32 = .max / 2) {
+    package mutating func finished(pace: CheckPace, now: Instant, random: UInt32 = 0) {
         guard state == .running else { return }
         let interval = settings.interval(for: pace)
         let (range, place) = (interval.wholeMilliseconds * Int64(spread.percent) / 100, Int64(random))

@@ -56,7 +56,7 @@ extension ScriptCheck {
         switch match {
         case .string(let pattern), .binary(let pattern): return Self.search(pattern, in: bytes)
         case .expression(let expression): return ScriptMatch(expression.matches(bytes))
-        case .binaryExpression(let expression): return ScriptMatch(expression.matches(Hexadecimal.upperDigits(Array(bytes))[...]))
+        case .binaryExpression(let expression): return ScriptMatch(expression.matches(Hexadecimal.upperDigits(bytes)[...]))
         case .text(let format):
             let pattern = values.text(format)
             return pattern.isEmpty ? .unable(Self.emptyFormatInfo) : Self.search(pattern, in: bytes)

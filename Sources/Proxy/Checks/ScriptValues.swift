@@ -39,7 +39,7 @@ enum ScriptValue: Equatable, Sendable {
         case .lowercased: .bytes(text.map(\.asciiLowercased))
         case .uppercased: .bytes(text.map(\.asciiUppercased))
         // Only this converter lengthens a value.
-        case .hexadecimal: .bytes(Hexadecimal.upperDigits(Array(binary.prefix(bytesMax / 2))))
+        case .hexadecimal: .bytes(Hexadecimal.upperDigits(binary.prefix(bytesMax / 2)))
         case .bytes(let offset, let length): .bytes(Array(binary.dropFirst(offset).prefix(length ?? .max)))
         case .length: .number(Int64(text.count))
         }

@@ -269,13 +269,10 @@ package final class CheckRunner {
         try Sockets.set(option, at: Int32(IPPROTO_TCP), to: value, on: raw)
     }
 
-    /// A number for the next interval. Without `spread-checks` all intervals are equal.
-    private func nextRandom() -> UInt32 { spread.percent > 0 ? UInt32(truncatingIfNeeded: random.next() as UInt64) : .max / 2 }
-
     /// Postpones a check because this machine has no socket for it. Servers keep their state: clients that use up all descriptors must not take every server
     /// down.
     private func postpone(_ slot: CheckSlot) {
-        slot.schedule.finished(pace: .changing, now: reactor.now, random: nextRandom())
+        slot.schedule.finished(pace: .changing, now: reactor.now, random: random.next())
         arm(slot)
     }
 
@@ -418,7 +415,7 @@ package final class CheckRunner {
         // A check that this machine could not make is no evidence about the server.
         if result.fault != .node { slot.plan.ended(check) }
         let pace = finished(slot.server, result)
-        slot.schedule.finished(pace: pace, now: reactor.now, random: nextRandom())
+        slot.schedule.finished(pace: pace, now: reactor.now, random: random.next())
         arm(slot)
     }
 }
