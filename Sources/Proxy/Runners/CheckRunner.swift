@@ -1,18 +1,6 @@
-import CLinux
 import Glibc
 import LinuxIO
 import Wire
-
-/// How checks' sockets get the local address that `source` names, the same as sessions'. By default the kernel chooses.
-package struct CheckSource {
-    /// Binds a socket for a check of this server.
-    package var bind: (Int32, ServerReference) throws(SystemError) -> Void = { _, _ in }
-    /// Called once for each bound socket, before it is closed or handed over.
-    package var release: (Int32, ServerReference) -> Void = { _, _ in }
-
-    /// The kernel's choice.
-    package init() {}
-}
 
 /// Runs every server's checks on the control thread's loop: the sockets and timers around `Check` and `CheckSchedule`. It is independent of protocols.
 ///
@@ -24,14 +12,14 @@ package struct CheckSource {
 ///
 /// Call everything on the loop's thread. `finished` is called from the loop, never from inside a call to the runner.
 package final class CheckRunner {
-    private let reactor: Reactor
-    private let spread: CheckSpread
+    /// The most concurrent trials. Further ones are refused.
+    package static let trialsMax = 256
     /// The most bytes of one read.
     private static let receiveBytesMax = 16_384
+
+    private let reactor: Reactor
     private var random: any RandomNumberGenerator
-    private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
-    private let openProgram: (ServerReference, SocketAddress) throws(SystemError) -> OpenFile
-    private let source: CheckSource
+    private let sockets: CheckSockets
     private let finished: (ServerReference, CheckResult) -> CheckPace
     private let abandoned: (ServerReference, OpenFile) -> Bool
     private let plan: (ServerReference, CheckLimits) -> CheckPlan
@@ -40,8 +28,6 @@ package final class CheckRunner {
     private var isStarted = false
     /// Trials in progress.
     private var trials: [CheckSlot] = []
-    /// The most concurrent trials. Further ones are refused.
-    package static let trialsMax = 256
 
     /// Creates a runner for all servers of `backends` with checks, except those of `disabled` backends.
     ///
@@ -69,8 +55,8 @@ package final class CheckRunner {
         abandoned: @escaping (ServerReference, OpenFile) -> Bool = { _, _ in false },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
-        (self.reactor, self.spread, self.random) = (reactor, spread, random)
-        (self.openSocket, self.openProgram, self.source) = (openSocket, openProgram, source)
+        (self.reactor, self.random) = (reactor, random)
+        sockets = CheckSockets(openSocket: openSocket, openProgram: openProgram, source: source)
         (self.plan, self.abandoned, self.finished) = (plan, abandoned, finished)
         let count = backends.reduce(0) { sum, backend in backend.isDisabled ? sum : sum + backend.servers.count { checkSettings($0) != nil } }
         var position = 0
@@ -226,7 +212,7 @@ package final class CheckRunner {
         let header = slot.header(for: target)
         var opened: OpenFile?
         do throws(SystemError) {
-            let (file, progress) = try open(address, isProgram: target.isProgram, isBare: target.isBare && header == nil, slot)
+            let (file, progress) = try sockets.open(address, of: slot.server, isProgram: target.isProgram, isBare: target.isBare && header == nil)
             opened = file
             let attempt = CheckAttempt(file: file, check: check, address: address, header: header, now: reactor.now)
             try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
@@ -234,24 +220,9 @@ package final class CheckRunner {
             arm(slot)
             if progress == .connected { connected(slot, attempt) }
         } catch {
-            if let opened { source.release(opened.raw, slot.server) }
+            if let opened { sockets.source.release(opened.raw, slot.server) }
             guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
             failAtStart(check, slot, Self.text(error), Self.isLocal(error) ? .node : Self.fault(error))
-        }
-    }
-
-    /// Opens the check's connection: to the helper process for a program, otherwise to the server.
-    private func open(_ address: SocketAddress, isProgram: Bool, isBare: Bool, _ slot: CheckSlot) throws(SystemError) -> (OpenFile, ConnectProgress) {
-        if isProgram { return (try openProgram(slot.server, address), .connected) }
-        let file = OpenFile(try openSocket(address))
-        guard case .ip = address else { return (file, try Sockets.connect(file.raw, to: address)) }
-        try source.bind(file.raw, slot.server)
-        do throws(SystemError) {
-            try prepare(file.raw, isBare: isBare)
-            return (file, try Sockets.connect(file.raw, to: address))
-        } catch {
-            source.release(file.raw, slot.server)
-            throw error
         }
     }
 
@@ -260,13 +231,6 @@ package final class CheckRunner {
         var check = check
         guard case .finished(let result)? = check.failed(reason, fault: fault, now: reactor.now).last else { preconditionFailure("a failure ends a check") }
         conclude(slot, check, result)
-    }
-
-    /// Sets the socket option that the check needs. For a check that ends with the connect (`isBare`), the kernel omits the last packet of the handshake, as in
-    /// HAProxy, and sends a reset instead. The server's process thus never sees the connection, which saves work on both sides.
-    private func prepare(_ raw: Int32, isBare: Bool) throws(SystemError) {
-        let (option, value): (Int32, Int32) = isBare ? (TCP_QUICKACK, 0) : (TCP_NODELAY, 1)
-        try Sockets.set(option, at: Int32(IPPROTO_TCP), to: value, on: raw)
     }
 
     /// Postpones a check because this machine has no socket for it. Servers keep their state: clients that use up all descriptors must not take every server
@@ -308,20 +272,11 @@ package final class CheckRunner {
 
     private func connected(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         attempt.isConnected = true
-        if let form = attempt.header { attempt.unsent += Self.header(form, on: attempt.file.raw, to: attempt.address) }
+        if let form = attempt.header { attempt.unsent += CheckSockets.header(form, on: attempt.file.raw, to: attempt.address) }
         if !attempt.unsent.isEmpty { send(slot, attempt) }
         guard slot.attempt === attempt else { return }
         carryOut(attempt.check.connected(now: reactor.now), slot, attempt)
         if slot.attempt === attempt { rewatch(slot, attempt) }
-    }
-
-    /// The header that a check sends first. It is made for no client: as in HAProxy, version 1 then contains the addresses of the check's own connection, and
-    /// version 2 none.
-    private static func header(_ form: ProxyHeaderForm, on raw: Int32, to target: SocketAddress) -> [UInt8] {
-        guard form == .text, case .ip(let source, let sourcePort)? = Sockets.localAddress(raw), case .ip(let destination, let port) = target else {
-            return form.bytes(ProxyHeader(nil))
-        }
-        return form.bytes(ProxyHeader(.init(source: source, sourcePort: sourcePort, destination: destination, destinationPort: port)))
     }
 
     private func receive(_ slot: CheckSlot, _ attempt: CheckAttempt) {
@@ -387,7 +342,7 @@ package final class CheckRunner {
 
     /// Closes the attempt's socket as its check requires.
     private func close(_ attempt: CheckAttempt, of slot: CheckSlot) {
-        source.release(attempt.file.raw, slot.server)
+        sockets.source.release(attempt.file.raw, slot.server)
         let closing = attempt.check.closing
         if closing == .abandoned, slot.answer == nil {
             reactor.unwatch(attempt.file.raw)
