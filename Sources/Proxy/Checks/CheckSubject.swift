@@ -11,7 +11,8 @@ package struct CheckSubject {
     /// Returns whether the server is down.
     package var isDown: () -> Bool = { false }
 
-    /// The most bytes of an answer and of a message, as `tune.bufsize` says; at most `CheckScript.bytesMax`. Further bytes of an answer are not read.
+    /// The most bytes of an answer and of a message, as `tune.bufsize` says; at most `CheckScript.bytesMax`. Further bytes of an answer are
+    /// ignored until the next step that sends or connects.
     package var bytesMax = Tuning.bufferBytesStandard
 
     /// Creates a subject without a name.
