@@ -34,7 +34,8 @@ extension ForwardingThread {
     func leavesServer(_ session: UnsafeMutablePointer<Session>, after failures: Int32) -> Bool {
         let backend = Int(session.pointee.backend)
         let interval = state.backendRules[backend].pointee.redispatchInterval
-        guard interval > 0, failures % interval != 0 else { return interval > 0 }
+        guard interval > 0 else { return false }
+        if failures % interval == 0 { return true }
         let server = session.pointee.serverIndex
         return state.backendCells[backend].pointee.balancer.withLock { !$0.isServing(server) }
     }
