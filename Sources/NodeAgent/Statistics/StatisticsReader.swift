@@ -203,8 +203,11 @@ final class StatisticsReader: StatisticsSource {
         subject.bytesMax = min(configuration.global.tuning.bufferBytes, CheckScript.bytesMax)
         subject.unixSeconds = { WallTime.now().seconds }
         subject.stateText = { [unowned self] in
-            let (row, backend) = (serverStatistics(server), backendStatistics(server.backend))
-            return CheckStateText.text(row, of: subject.backendName, backend, node: process.node)
+            let cell = state.backendCells[server.backend]
+            let backend = CheckStateText.Backend(
+                name: subject.backendName, sessions: max(0, cell.pointee.sessions.value - cell.pointee.waiting.value),
+                weight: effectiveWeight(ofBackend: server.backend))
+            return CheckStateText.text(serverStatistics(server), of: backend, node: process.node)
         }
         subject.isDown = { [unowned self] in !servers.status(of: server).isRunning }
         return subject
@@ -234,14 +237,14 @@ final class StatisticsReader: StatisticsSource {
         row.backupServers = status.backupServers
         row.serversRunning = (0..<serversCount).count { servers.status(of: ServerReference(backend: index, server: $0)).isRunning }
         row.serversCount = serversCount
-        let usable = servers.registry.servingServers(ofBackend: index).map {
-            (weight: servers.status(of: $0).weight, share: servers.registry.share(of: $0))
-        }
-        row.weight = usable.reduce(0) { $0 + $1.weight }
-        row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + $1.weight * $1.share })
+        row.weight = servers.registry.servingServers(ofBackend: index).reduce(0) { $0 + servers.status(of: $1).weight }
+        row.effectiveWeight = effectiveWeight(ofBackend: index)
         row.algorithm = configuration.backends[index].balance.statisticsWord
         return row
     }
+
+    /// The weight in effect, as `show stat` shows it.
+    private func effectiveWeight(ofBackend index: Int) -> Int { StatisticsTable.weight(sixteenths: servers.registry.weightInEffect(ofBackend: index)) }
 }
 
 extension ServingStatistics {

@@ -6,6 +6,8 @@ package struct BackendStatus: Equatable, Sendable {
     package internal(set) var activeServers = 0
     /// Usable `backup` servers.
     package internal(set) var backupServers = 0
+    /// The weights in effect of the usable servers that are not `backup`, in sixteenths.
+    package internal(set) var activeWeight = 0
     /// Usable servers without a check result yet.
     package internal(set) var uncheckedServers = 0
     /// When `wasUp` last changed; initially the start.
@@ -26,10 +28,15 @@ package struct BackendStatus: Equatable, Sendable {
         lastChange = now
     }
 
-    /// Adds a server with this status to the counts (`number` 1), or removes it (-1).
-    mutating func count(_ server: ServerStatus, isBackup: Bool, _ number: Int) {
+    /// Adds a server with this status and these sixteenths of its weight to the counts (`number` 1), or removes it (-1).
+    mutating func count(_ server: ServerStatus, share: Int, isBackup: Bool, _ number: Int) {
         guard server.isUsable else { return }
-        if isBackup { backupServers += number } else { activeServers += number }
+        if isBackup {
+            backupServers += number
+        } else {
+            activeServers += number
+            activeWeight += number * server.weight * share
+        }
         if !server.hasVerdict { uncheckedServers += number }
     }
 

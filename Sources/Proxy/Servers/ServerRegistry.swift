@@ -105,7 +105,7 @@ package struct ServerRegistry: Sendable {
         trackers = Self.trackers(in: backends)
         beginTracking()
         for index in backends.indices {
-            for (place, server) in backends[index].servers.enumerated() { backendStatuses[index].count(servers[index][place], isBackup: server.isBackup, 1) }
+            for place in servers[index].indices { count(ServerReference(backend: index, server: place), 1) }
             backendStatuses[index].wasUp = backendStatuses[index].isUp
         }
     }
@@ -241,10 +241,19 @@ package struct ServerRegistry: Sendable {
         }
         if before.condition != next.condition { next.conditionSince = now }
         if next.isChecked != before.isChecked { change.effects.append(next.isChecked ? .resumeChecks(server) : .pauseChecks(server)) }
-        let isBackup = configuration(of: server).isBackup
-        backendStatuses[server.backend].count(before, isBackup: isBackup, -1)
-        backendStatuses[server.backend].count(next, isBackup: isBackup, 1)
+        replace(server, with: next)
+    }
+
+    /// Replaces the server's state and its part of the counts.
+    mutating func replace(_ server: ServerReference, with next: ServerStatus) {
+        count(server, -1)
         servers[server.backend][server.server] = next
+        count(server, 1)
+    }
+
+    /// Adds a server to its backend's counts (`number` 1), or removes it (-1).
+    private mutating func count(_ server: ServerReference, _ number: Int) {
+        backendStatuses[server.backend].count(status(of: server), share: share(of: server), isBackup: configuration(of: server).isBackup, number)
     }
 
     /// Records that a backend has lost its last usable server or has one again. Call it after all related changes: when two servers swap their states, their

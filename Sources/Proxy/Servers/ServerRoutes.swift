@@ -7,6 +7,12 @@ extension ServerRegistry {
         guard !backends[backend].usesAllBackups else { return usable }
         return (usable.first { !configuration(of: $0).isFar } ?? usable.first).map { [$0] } ?? []
     }
+
+    /// The weights in effect of the usable servers for a backend's sessions, in sixteenths.
+    package func weightInEffect(ofBackend backend: Int) -> Int {
+        guard status(ofBackend: backend).activeServers == 0 else { return status(ofBackend: backend).activeWeight }
+        return servingServers(ofBackend: backend).reduce(0) { $0 + status(of: $1).weight * share(of: $1) }
+    }
 }
 
 extension ServerRegistry {

@@ -37,8 +37,11 @@ extension ServerRegistry {
                 guard var warming = servers[backend][place].warming else { continue }
                 warming.advance(to: now)
                 guard servers[backend][place].warming != warming else { continue }
-                servers[backend][place].warming = warming.isOver ? nil : warming
-                effects.append(.routeChanged(ServerReference(backend: backend, server: place)))
+                let server = ServerReference(backend: backend, server: place)
+                var next = status(of: server)
+                next.warming = warming.isOver ? nil : warming
+                replace(server, with: next)
+                effects.append(.routeChanged(server))
             }
         }
         return effects

@@ -12,9 +12,7 @@ struct CheckStateTextTests {
         server.address = .ip(.v4(0x7f3d_0001), port: 44_729)
         server.check = CheckStatistics()
         adjust(&server)
-        var backend = BackendStatistics()
-        (backend.effectiveWeight, backend.sessions.current, backend.serving.queued) = (3, 25, 3)
-        return CheckStateText.text(server, of: "b60", backend, node: "vm")
+        return CheckStateText.text(server, of: CheckStateText.Backend(name: "b60", sessions: 22, weight: 3), node: "vm")
     }
 
     @Test("is HAProxy's: the status of show stat, the address, the node and the loads")
