@@ -4,11 +4,6 @@ import Wire
 
 /// A `SocketAddress` in the kernel's form.
 package struct RawSocketAddress: BitwiseCopyable, Sendable {
-    /// The limit on a UNIX socket path in bytes, without its NUL.
-    package static let pathBytesMax = SocketAddress.pathBytesMax
-    /// The limit on an abstract name in bytes, with the NUL at its front.
-    package static let abstractBytesMax = SocketAddress.abstractBytesMax
-
     /// The kernel's structure; only the first `length` bytes are valid.
     package var storage = sockaddr_storage()
     /// The number of valid bytes in `storage`.
@@ -22,11 +17,11 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
 
     /// The path of `address` for an abstract name in the form of HAProxy's `abns@`, which fills all bytes: a NUL, the name and further NULs.
     package static func abstractPath(_ name: String) -> String {
-        "\0" + name + String(repeating: "\0", count: max(0, abstractBytesMax - 1 - name.utf8.count))
+        "\0" + name + String(repeating: "\0", count: max(0, SocketAddress.abstractBytesMax - 1 - name.utf8.count))
     }
 
-    /// Converts `address` to the kernel's form. A path is cut at `pathBytesMax` bytes; the configuration's parser checks the length. A path that begins with a
-    /// zero byte is an abstract name.
+    /// Converts `address` to the kernel's form. A path is cut at `SocketAddress.pathBytesMax` bytes; the configuration's parser checks the length. A path that
+    /// begins with a zero byte is an abstract name.
     package init(_ address: SocketAddress) {
         switch address {
         case .ip(.v4(let bits), let port):
@@ -48,7 +43,7 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
                 withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(SocketAddress.bytesMax(ofPath: path))) }
             }
             // Every byte belongs to an abstract name, including trailing zero bytes.
-            if SocketAddress.isAbstract(path) { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, RawSocketAddress.abstractBytesMax)) }
+            if SocketAddress.isAbstract(path) { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, SocketAddress.abstractBytesMax)) }
         }
     }
 

@@ -36,7 +36,7 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
 
     private var reason: String {
         switch problem {
-        case .pathTooLong: "the path is empty or longer than \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
+        case .pathTooLong: "the path is empty or longer than \(SocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
         case .notListening(let number): "descriptor \(number) is not a listening stream socket; pass one, or write an address instead of 'fd@\(number)'"
         case .answered: "a process answers there; stop it first, or take over from it ('-x', '-sf')"
         case .replaced:
@@ -149,7 +149,7 @@ enum ListeningSockets {
                 return files
             }
             if SocketAddress.isAbstract(path) { return [try openIPWhenFree(request, isShared: false)] }
-            guard (1...(RawSocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
+            guard (1...(SocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
             guard request.replacesOthers || !isAnswered(path) || isAbandoned(path) else { throw SystemError("bind", code: EADDRINUSE) }
             return [try openPath(path, request)]
         } catch {
@@ -211,7 +211,7 @@ enum ListeningSockets {
 
     /// Whether a process listens at a UNIX path, even if its queue is full.
     static func isAnswered(_ path: String) -> Bool {
-        guard path.utf8.count <= RawSocketAddress.pathBytesMax, let socket = try? Sockets.open(.stream, for: .unix(path)) else { return false }
+        guard path.utf8.count <= SocketAddress.pathBytesMax, let socket = try? Sockets.open(.stream, for: .unix(path)) else { return false }
         do throws(SystemError) {
             _ = try Sockets.connect(socket.raw, to: .unix(path))
             return true

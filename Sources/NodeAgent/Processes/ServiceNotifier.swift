@@ -31,7 +31,7 @@ struct ServiceNotifier {
         problem =
             address == nil && !socket.isEmpty
             ? "NOTIFY_SOCKET '\(socket.prefix(128))' is not usable: the service manager gets no notifications; "
-                + "set it to an absolute path or '@' and a name, at most \(RawSocketAddress.pathBytesMax) bytes" : nil
+                + "set it to an absolute path or '@' and a name, at most \(SocketAddress.pathBytesMax) bytes" : nil
         let isOurs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         let limit = environment["WATCHDOG_USEC"].flatMap { Int64($0) } ?? 0
         watchdogInterval = isOurs && limit > 0 ? .microseconds(max(1, limit / 3)) : nil
@@ -39,7 +39,7 @@ struct ServiceNotifier {
 
     /// The address in `NOTIFY_SOCKET`; `nil` if it is unusable.
     private static func address(_ text: String) -> SocketAddress? {
-        guard (2...RawSocketAddress.pathBytesMax).contains(text.utf8.count) else { return nil }
+        guard (2...SocketAddress.pathBytesMax).contains(text.utf8.count) else { return nil }
         if text.hasPrefix("/") { return .unix(text) }
         return text.hasPrefix("@") ? .unix("\0" + text.dropFirst()) : nil
     }

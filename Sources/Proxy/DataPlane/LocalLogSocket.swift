@@ -32,7 +32,7 @@ package final class LocalLogSocket: Hashable, Sendable {
     /// Connects to the first of `paths` at which a daemon listens. Throws the error of the last one.
     package func connect(_ paths: [String]) throws(SystemError) {
         var failure = SystemError("connect", code: ENOENT)
-        for path in paths where path.utf8.count <= RawSocketAddress.pathBytesMax {
+        for path in paths where path.utf8.count <= SocketAddress.pathBytesMax {
             do throws(SystemError) {
                 _ = try Sockets.connect(file.raw, to: .unix(path))
                 return

@@ -195,8 +195,8 @@ struct AddressReader {
         switch prefix {
         case "uxst": return try readLocal("unix@" + name)
         case "abns":
-            guard (1..<RawSocketAddress.abstractBytesMax).contains(name.utf8.count) else {
-                throw .badValue(word, of: keyword, expected: "abns@ and a name of at most \(RawSocketAddress.abstractBytesMax - 1) bytes")
+            guard (1..<SocketAddress.abstractBytesMax).contains(name.utf8.count) else {
+                throw .badValue(word, of: keyword, expected: "abns@ and a name of at most \(SocketAddress.abstractBytesMax - 1) bytes")
             }
             return .unix(RawSocketAddress.abstractPath(name))
         default: return try readLocal(word)
@@ -207,8 +207,8 @@ struct AddressReader {
     private func readLocal(_ word: String) throws(ConfigurationProblem) -> Endpoint? {
         if word.hasPrefix("/") || word.hasPrefix("unix@") {
             let path = word.hasPrefix("/") ? word : String(word.dropFirst(5))
-            guard (1...RawSocketAddress.pathBytesMax).contains(path.utf8.count) else {
-                throw .badValue(word, of: keyword, expected: "a path of at most \(RawSocketAddress.pathBytesMax) bytes")
+            guard (1...SocketAddress.pathBytesMax).contains(path.utf8.count) else {
+                throw .badValue(word, of: keyword, expected: "a path of at most \(SocketAddress.pathBytesMax) bytes")
             }
             return .unix(path)
         }
