@@ -188,8 +188,8 @@ struct CommandLineOptions: Equatable, Sendable {
     /// Whether to go to the background, given `daemon` in the file; `-d` and `-db` take precedence.
     func runsAsDaemon(configured: Bool) -> Bool { !staysInForeground && action == .run && (isDaemon || configured) }
 
-    /// The output of `-c` for a valid configuration, as HAProxy 2.6 prints it. `-q` hides it, except with `-V`.
-    func validText(hasWarnings: Bool) -> String {
+    /// The output of `-c` for a valid configuration, as HAProxy 2.6 prints it. `-q` and `quiet` hide it, except with `-V`.
+    func validText(hasWarnings: Bool, isQuiet: Bool) -> String {
         guard !isQuiet || isVerbose else { return "" }
         return (hasWarnings ? "Warnings were found.\n" : "") + "Configuration file is valid\n"
     }

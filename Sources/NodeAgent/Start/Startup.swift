@@ -6,7 +6,7 @@ import Wire
 
 /// Starts the agent from the command line, in HAProxy's order: read, resolve, bind, go to the background, drop privileges, serve.
 struct Startup {
-    private var options: CommandLineOptions
+    private let options: CommandLineOptions
     private let environment: [String: String]
     private let messages: StartMessages
 
@@ -42,8 +42,7 @@ struct Startup {
             let isLog = Terminal.writesToJournal || MasterLink.isPresent(in: environment)
             let messages = StartMessages(isQuiet: options.isQuiet, isLog: isLog)
             do throws(StartError) {
-                var startup = Startup(options: options, environment: environment, messages: messages)
-                return try startup.start()
+                return try Startup(options: options, environment: environment, messages: messages).start()
             } catch {
                 messages.report(.alert, error.description)
                 return ExitCode.failure
@@ -51,7 +50,7 @@ struct Startup {
         }
     }
 
-    private mutating func start() throws(StartError) -> Int32 {
+    private func start() throws(StartError) -> Int32 {
         var environment = environment
         let master = MasterLink(environment: &environment)
         let inherited = if let master { try Inheritance(from: master.channel) } else { Inheritance?.none }
@@ -77,7 +76,7 @@ struct Startup {
             for warning in StartFolders(configuration, pidFile: options.pidFile).missing { messages.report(.warning, warning) }
             for warning in StartExternalChecks.missing(configuration) { messages.report(.warning, warning) }
             messages.report(ConfigurationAdvice(configuration).diagnostics)
-            Terminal.print(options.validText(hasWarnings: hasWarnings))
+            Terminal.print(options.validText(hasWarnings: hasWarnings, isQuiet: messages.isQuiet))
             return ExitCode.success
         }
         try refuseWarnings(configuration.global)
@@ -100,11 +99,10 @@ struct Startup {
     }
 
     /// Parses all files and reports problems. Returns `nil` if the configuration has errors.
-    private mutating func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
+    private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
         let reader = ConfigurationReader(environment: environment, localPeer: HostName.current(), givenName: options.localName)
         let (configuration, diagnostics) = reader.read(files: files)
-        options.isQuiet = options.isQuiet || configuration.global.isQuiet
-        messages.isQuiet = options.isQuiet
+        if configuration.global.isQuiet { messages.isQuiet = true }
         messages.locate = { reader.locating($0, in: files) }
         let alerts = messages.report(diagnostics)
         guard alerts > 0 else { return configuration }
@@ -146,7 +144,7 @@ struct Startup {
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
         var opened = try open(configuration, accounts, privileges, inheritance, isRestart: master?.causeOfDeath != nil)
         opened.resources.configurationFiles = files
-        opened.resources.logsToTerminal = !runsAsDaemon && !options.isQuiet
+        opened.resources.logsToTerminal = !runsAsDaemon && !messages.isQuiet
         if let master {
             let snapshot = ConfigurationSnapshot(files: files, names: opened.names.answers)
             try StartError.wrapping("cannot report to the master: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
@@ -235,7 +233,7 @@ struct Startup {
         gossip?.resolver?.questionsMax = limits.questionsPerSection
         let externalChecks = try StartExternalChecks(
             configuration, privileges, names: &sockets.names,
-            discardsOutput: options.isQuiet || options.runsAsDaemon(configured: configuration.global.isDaemon))
+            discardsOutput: messages.isQuiet || options.runsAsDaemon(configured: configuration.global.isDaemon))
         inheritance.sockets.closeUntaken()
         let resources = Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: [], logPlan: logPlan,

@@ -13,7 +13,7 @@ struct CommandLineTests {
         let options = try CommandLineOptions.parse(["-f", "a.cfg", "-cV", "-f", "dir", "-p", "/run/x.pid", "-L", "node1", "--", "b.cfg", "-c"])
         #expect(options.configurations == ["a.cfg", "dir", "b.cfg", "-c"])
         #expect(options.action == .check && options.isVerbose && options.pidFile == "/run/x.pid" && options.localName == "node1")
-        #expect(!options.refusesWarnings && options.validText(hasWarnings: false) == "Configuration file is valid\n")
+        #expect(!options.refusesWarnings && options.validText(hasWarnings: false, isQuiet: options.isQuiet) == "Configuration file is valid\n")
         #expect(try CommandLineOptions.parse(["-dW", "-f", "x"]).refusesWarnings)
         #expect(try CommandLineOptions.parse(["-v"]).action == .version)
         #expect(try CommandLineOptions.parse(["-vv"]).action == .build)

@@ -35,9 +35,11 @@ struct StartMessagesTests {
     @Test("about a valid file are those of haproxy 2.6, and -q hides them")
     func validText() throws {
         let plain = try CommandLineOptions.parse(["-c", "-f", "x"])
-        #expect(plain.validText(hasWarnings: true) == "Warnings were found.\nConfiguration file is valid\n")
-        #expect(try CommandLineOptions.parse(["-c", "-q", "-f", "x"]).validText(hasWarnings: true).isEmpty)
-        #expect(try CommandLineOptions.parse(["-c", "-q", "-V", "-f", "x"]).validText(hasWarnings: false) == plain.validText(hasWarnings: false))
+        #expect(plain.validText(hasWarnings: true, isQuiet: plain.isQuiet) == "Warnings were found.\nConfiguration file is valid\n")
+        let quiet = try CommandLineOptions.parse(["-c", "-q", "-f", "x"])
+        #expect(quiet.validText(hasWarnings: true, isQuiet: quiet.isQuiet).isEmpty)
+        let verbose = try CommandLineOptions.parse(["-c", "-q", "-V", "-f", "x"])
+        #expect(verbose.validText(hasWarnings: false, isQuiet: verbose.isQuiet) == plain.validText(hasWarnings: false, isQuiet: false))
     }
 
     /// Files, options and the exit codes of haproxy 2.6 and 3.5.
@@ -56,7 +58,7 @@ struct StartMessagesTests {
             let (status, output) = try ChildProcess.run([Self.haproxy, "-c", "-f", path] + options)
             #expect(status == code, "\(output)")
             let plain = try CommandLineOptions.parse(["-c", "-f", path])
-            if code == 0 { #expect(output.hasSuffix(plain.validText(hasWarnings: output.contains("[WARNING]"))), "\(output)") }
+            if code == 0 { #expect(output.hasSuffix(plain.validText(hasWarnings: output.contains("[WARNING]"), isQuiet: false)), "\(output)") }
         }
     }
 }
