@@ -75,7 +75,7 @@ struct ScriptCheckRunnerTests {
         let cases: [(CheckStep?, ProxyHeaderForm?, ProxyHeaderForm, String)] = [
             (nil, .text, .text, "PROXY UNKNOWN\r\nA"), (nil, nil, .text, "A"), (connect(1), .text, .text, "A"),
             (connect(1, sendsProxyHeader: true), nil, .text, "PROXY UNKNOWN\r\nA"),
-            (connect(1, sendsProxyHeader: true), nil, .binary(withChecksum: false), "\r\n\r\n\0\r\nQUIT\n \0\0\0A"),
+            (connect(1, sendsProxyHeader: true), nil, .binary([]), "\r\n\r\n\0\r\nQUIT\n \0\0\0A"),
         ]
         for (rule, ofChecks, forced, expected) in cases {
             let bench = try CheckBench()
