@@ -15,7 +15,7 @@ package struct RegularExpression: Equatable, Sendable {
 
     /// The most bytes of an expression.
     package static let patternBytesMax = 4_096
-    /// The most work of a match, in bytes that are read: about 50 ms.
+    /// The work that a caller may spend on all its matches, in bytes that are read: about 50 ms.
     package static let workMax = 32_000_000
     /// The most memory for backtracking, in KiB.
     package static let kibibytesMax = 16_384
@@ -36,7 +36,9 @@ package struct RegularExpression: Equatable, Sendable {
     }
 
     /// Searches the bytes for a match; `nil` when a limit is reached first, so that the answer is unknown.
-    package func matches(_ bytes: ArraySlice<UInt8>) -> Bool? { bytes.withUnsafeBytes { compiled.matches($0) } }
+    ///
+    /// - Parameter work: what is left of `workMax`. The match takes its work from it.
+    package func matches(_ bytes: ArraySlice<UInt8>, work: inout Int) -> Bool? { bytes.withUnsafeBytes { compiled.matches($0, &work) } }
 
     /// True for the same expression.
     package static func == (left: RegularExpression, right: RegularExpression) -> Bool {
@@ -63,7 +65,7 @@ private final class CompiledExpression: Sendable {
 
     deinit { pcre2_code_free_8(OpaquePointer(bitPattern: code)) }
 
-    func matches(_ bytes: UnsafeRawBufferPointer) -> Bool? {
+    func matches(_ bytes: UnsafeRawBufferPointer, _ workLeft: inout Int) -> Bool? {
         guard let match = pcre2_match_data_create_8(1, nil) else { return nil }
         defer { pcre2_match_data_free_8(match) }
         guard let limits = pcre2_match_context_create_8(nil) else { return nil }
@@ -71,6 +73,8 @@ private final class CompiledExpression: Sendable {
         pcre2_set_heap_limit_8(limits, UInt32(RegularExpression.kibibytesMax))
         // An empty buffer may have no address.
         var (work, empty): (MatchWork, UInt8) = (work, 0)
+        work.left = workLeft
+        defer { workLeft = work.left }
         let result = withUnsafeMutablePointer(to: &work) { work in
             pcre2_set_callout_8(limits, MatchWork.add, work)
             return withUnsafeBytes(of: &empty) { substitute in
@@ -94,7 +98,8 @@ private struct MatchWork: Sendable {
     /// The work of an item itself.
     private static let perItem = 16
 
-    private var done = 0
+    /// What is left of the caller's work.
+    var left = 0
     private var position = 0
     /// The most times that an item must repeat. It may read as many bytes without moving the position, because the last one does not match.
     private let repeatsMin: Int
@@ -117,16 +122,16 @@ private struct MatchWork: Sendable {
     /// Adds the work since the last item, and of the next one. Returns false when the limit is reached.
     private mutating func add(_ block: UnsafePointer<pcre2_callout_block_8>) -> Bool {
         let current = block.pointee.current_position
-        done += Self.perItem + abs(current - position) + repeatsMin * (hasReferences ? Self.longestGroup(block) : 1)
+        left -= Self.perItem + abs(current - position) + repeatsMin * (hasReferences ? Self.longestGroup(block) : 1)
         position = current
-        return done <= RegularExpression.workMax
+        return left >= 0
     }
 
     /// The most bytes that a group has matched, at least 1.
     private static func longestGroup(_ block: UnsafePointer<pcre2_callout_block_8>) -> Int {
         let ends = block.pointee.offset_vector
         return (1..<max(1, Int(block.pointee.capture_top))).reduce(1) { longest, group in
-            guard let ends, ends[2 * group] != .max else { return longest }
+            guard let ends, ends[2 * group] >= 0 else { return longest }
             return max(longest, abs(ends[2 * group + 1] - ends[2 * group]))
         }
     }

@@ -4,7 +4,8 @@ import Testing
 @Suite("A regular expression")
 struct RegularExpressionTests {
     private func matches(_ pattern: String, _ text: String, isCaseSensitive: Bool = true) throws -> Bool? {
-        try RegularExpression(pattern, isCaseSensitive: isCaseSensitive).matches(Array(text.utf8)[...])
+        var work = RegularExpression.workMax
+        return try RegularExpression(pattern, isCaseSensitive: isCaseSensitive).matches(Array(text.utf8)[...], work: &work)
     }
 
     static let examples: [(pattern: String, text: String, matches: Bool)] = [
@@ -21,8 +22,9 @@ struct RegularExpressionTests {
 
     @Test("matches any bytes, also zeros and invalid text")
     func matchesBytes() throws {
-        #expect(try RegularExpression("\\x00\\xff$").matches([1, 0, 0xff]) == true)
-        #expect(try RegularExpression("^..$").matches([0xc3, 0x28]) == true)
+        var work = RegularExpression.workMax
+        #expect(try RegularExpression("\\x00\\xff$").matches([1, 0, 0xff], work: &work) == true)
+        #expect(try RegularExpression("^..$").matches([0xc3, 0x28], work: &work) == true)
     }
 
     @Test("ignores case on request")
@@ -47,6 +49,17 @@ struct RegularExpressionTests {
     func limits() throws {
         #expect(try matches("(a+)+$", String(repeating: "a", count: 4_096) + "b") == nil)
         #expect(try matches("(?:a|b)*c", String(repeating: "ab", count: 8_192) + "c") == true)
+    }
+
+    @Test("takes the work of all matches from the same amount")
+    func sharedWork() throws {
+        let expression = try RegularExpression("[a-z]+[0-9]")
+        let text = Array(repeating: UInt8(ascii: "a"), count: 300)[...]
+        var work = RegularExpression.workMax
+        var answers: [Bool?] = []
+        for _ in 0..<100 where answers.last != .some(nil) { answers.append(expression.matches(text, work: &work)) }
+        #expect(answers.count > 10 && answers.count < 100 && answers.dropLast().allSatisfy { $0 == false } && answers.last == .some(nil))
+        #expect(expression.matches([1], work: &work) == nil)
     }
 
     @Test(

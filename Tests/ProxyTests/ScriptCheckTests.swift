@@ -200,6 +200,15 @@ struct ScriptCheckTests {
         #expect(result?.status == .layer7InvalidResponse && result?.info == "the regular expression takes too many steps")
     }
 
+    @Test("fails where an answer of single bytes makes a regular expression search again and again")
+    func repeatedSearches() throws {
+        var check = check([CheckStep(number: 1, .expect(CheckExpectation(.expression(try RegularExpression("[a-z]+[0-9]")))))])
+        _ = check.connected(now: after(1))
+        var result: CheckResult?
+        for _ in 0..<1_000 where result == nil { result = verdict(check.received([97], now: after(2))) }
+        #expect(result?.status == .layer7InvalidResponse && result?.info == "the regular expression takes too many steps")
+    }
+
     @Test("reads at most as many bytes of an answer as the buffer holds, and then decides", arguments: [100, 20_000])
     func fullBuffer(size: Int) {
         var subject = CheckSubject()

@@ -16,7 +16,7 @@ extension ScriptCheck {
             case .status(let ranges):
                 return judgeHead(response, ranges.contains { $0.contains(code) } ? .found : .missing, expectation)
             case .statusExpression(let expression):
-                return judgeHead(response, ScriptMatch(expression.matches(response.head.statusText[...])), expectation)
+                return judgeHead(response, ScriptMatch(expression.matches(response.head.statusText[...], work: &workLeft)), expectation)
             case .header(let pattern): return judgeHead(response, match(pattern, in: response.head.headers), expectation)
             default: return judgeBody(response.body, isLast: isLast || response.isComplete, expectation)
             }
@@ -49,7 +49,7 @@ extension ScriptCheck {
 
     // MARK: Headers
 
-    private func match(_ pattern: CheckHeaderPattern, in headers: [HTTPResponseHead.Header]) -> ScriptMatch {
+    private mutating func match(_ pattern: CheckHeaderPattern, in headers: [HTTPResponseHead.Header]) -> ScriptMatch {
         for header in headers {
             let nameMatch = match(pattern.name, header.name[...], ignoresCase: true)
             if case .unable = nameMatch { return nameMatch }
@@ -63,9 +63,9 @@ extension ScriptCheck {
         return .missing
     }
 
-    private func match(_ pattern: CheckHeaderPattern.Text, _ text: ArraySlice<UInt8>, ignoresCase: Bool) -> ScriptMatch {
+    private mutating func match(_ pattern: CheckHeaderPattern.Text, _ text: ArraySlice<UInt8>, ignoresCase: Bool) -> ScriptMatch {
         switch pattern {
-        case .expression(let expression): return ScriptMatch(expression.matches(text))
+        case .expression(let expression): return ScriptMatch(expression.matches(text, work: &workLeft))
         case .text(let format, let comparison):
             var pattern = values.text(format)
             guard !pattern.isEmpty else { return .unable(Self.emptyFormatInfo) }

@@ -1,3 +1,4 @@
+import Patterns
 import Wire
 
 /// Runs the steps of a script: a check of any protocol that connecting, sending and expecting can express. The rules and the texts are HAProxy's.
@@ -15,8 +16,13 @@ package struct ScriptCheck: Check {
     /// Where the first connect goes.
     package private(set) var target = CheckTarget.server
 
+    /// The work of regular expressions for each byte of the largest answer.
+    private static let workPerByte = 500
+
     let script: CheckScript
     var values: ScriptValues
+    /// What is left of the work that the check's regular expressions may cause, however often an answer is judged again because more bytes arrive.
+    var workLeft: Int
     /// True when the server has ended the stream or broken the connection.
     private(set) var hasEnded = false
     /// The code in log lines: the status of an HTTP response.
@@ -34,6 +40,7 @@ package struct ScriptCheck: Check {
     /// Starts a check whose connect begins now.
     package init(_ script: CheckScript, _ subject: CheckSubject, limits: CheckLimits, now: Instant) {
         (self.script, values) = (script, ScriptValues(subject))
+        workLeft = max(RegularExpression.workMax, Self.workPerByte * subject.bytesMax)
         progress = CheckProgress(limits, now: now)
         while position < script.steps.count, script.steps[position].action.isAssignment { assign() }
         guard position < script.steps.count, case .connect(let connect) = script.steps[position].action else {

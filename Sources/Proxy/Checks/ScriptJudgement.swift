@@ -52,11 +52,11 @@ extension ScriptCheck {
     }
 
     /// Compares bytes of an answer, or of a response's body, with a pattern for bytes.
-    func match(_ match: CheckMatch, in bytes: ArraySlice<UInt8>) -> ScriptMatch {
+    mutating func match(_ match: CheckMatch, in bytes: ArraySlice<UInt8>) -> ScriptMatch {
         switch match {
         case .string(let pattern), .binary(let pattern): return Self.search(pattern, in: bytes)
-        case .expression(let expression): return ScriptMatch(expression.matches(bytes))
-        case .binaryExpression(let expression): return ScriptMatch(expression.matches(Hexadecimal.upperDigits(bytes)[...]))
+        case .expression(let expression): return ScriptMatch(expression.matches(bytes, work: &workLeft))
+        case .binaryExpression(let expression): return ScriptMatch(expression.matches(Hexadecimal.upperDigits(bytes)[...], work: &workLeft))
         case .text(let format):
             let pattern = values.text(format)
             return pattern.isEmpty ? .unable(Self.emptyFormatInfo) : Self.search(pattern, in: bytes)
