@@ -37,7 +37,7 @@ package struct RegularExpression: Equatable, Sendable {
 
     /// Searches the bytes for a match; `nil` when a limit is reached first, so that the answer is unknown.
     ///
-    /// - Parameter work: what is left of `workMax`. The match takes its work from it.
+    /// - Parameter work: the remaining work of `workMax`, from which the match takes its own.
     package func matches(_ bytes: ArraySlice<UInt8>, work: inout Int) -> Bool? { bytes.withUnsafeBytes { compiled.matches($0, &work) } }
 
     /// True for the same expression.
@@ -92,13 +92,13 @@ private final class CompiledExpression: Sendable {
     }
 }
 
-/// The work of a match, from all bytes at which it may begin. PCRE2's own limit does not serve: it starts anew at each of these bytes, and does not count the
+/// The work of a match, from all bytes at which it may begin. PCRE2's own limit does not serve: it starts again at each of these bytes, and does not count the
 /// bytes that an item such as `[^b]*` reads.
 private struct MatchWork: Sendable {
     /// The work of an item itself.
     private static let perItem = 16
 
-    /// What is left of the caller's work.
+    /// The remaining work of the caller.
     var left = 0
     private var position = 0
     /// The most times that an item must repeat. It may read as many bytes without moving the position, because the last one does not match.

@@ -54,12 +54,12 @@ struct RegularExpressionTests {
     @Test("takes the work of all matches from the same amount")
     func sharedWork() throws {
         let expression = try RegularExpression("[a-z]+[0-9]")
-        let text = Array(repeating: UInt8(ascii: "a"), count: 300)[...]
+        let text = Array(repeating: UInt8(ascii: "a"), count: 1_000)[...]
         var work = RegularExpression.workMax
         var answers: [Bool?] = []
         for _ in 0..<100 where answers.last != .some(nil) { answers.append(expression.matches(text, work: &work)) }
         #expect(answers.count > 10 && answers.count < 100 && answers.dropLast().allSatisfy { $0 == false } && answers.last == .some(nil))
-        #expect(expression.matches([1], work: &work) == nil)
+        #expect(expression.matches([97], work: &work) == nil)
     }
 
     @Test(

@@ -21,7 +21,7 @@ package struct ScriptCheck: Check {
 
     let script: CheckScript
     var values: ScriptValues
-    /// What is left of the work that the check's regular expressions may cause, however often an answer is judged again because more bytes arrive.
+    /// The remaining work that the check's regular expressions may cause, however often an answer is judged again because more bytes arrive.
     var workLeft: Int
     /// True when the server has ended the stream or broken the connection.
     private(set) var hasEnded = false

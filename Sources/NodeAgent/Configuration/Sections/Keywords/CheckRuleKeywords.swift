@@ -14,12 +14,14 @@ enum CheckRuleKeywords {
     static func rules(of kind: CheckScript.Kind) -> [Keyword<ProxyDraft>] {
         [
             Keyword(
-                "\(kind.family) comment", .serverSide, "<text>", repetition: .many, "A comment for the rules that follow, shown when they fail."
+                kind == .http ? "http-check comment" : "tcp-check comment", .serverSide, "<text>", repetition: .many,
+                "A comment for the rules that follow, shown when they fail."
             ) { proxy, line throws(ConfigurationProblem) in
                 try proxy.checkRules[kind].append(.comment(try line.takeText("a comment")), line)
             },
             rule(
-                "connect", of: kind, "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
+                kind == .http ? "http-check connect" : "tcp-check connect", of: kind,
+                "[default] [port <port|expression>] [addr <address>] [send-proxy] [linger] [comment <text>]",
                 differs: connectDifference + (kind == .http ? " Without `linger`, it resets the earlier connection." : ""),
                 "Connects, by default to the address and port of the server's checks."
             ) { line, kind throws(ConfigurationProblem) in
@@ -27,7 +29,7 @@ enum CheckRuleKeywords {
                 return (.connect(connect), comment)
             },
             rule(
-                "expect", of: kind, "[<option> <value> ...] [!] <match> <pattern>",
+                kind == .http ? "http-check expect" : "tcp-check expect", of: kind, "[<option> <value> ...] [!] <match> <pattern>",
                 differs: "Supports fewer expressions. A regular expression that takes too many steps makes the check fail.",
                 kind == .http
                     ? "Expects `status`, `rstatus`, `hdr` or `fhdr` in the head, or `string`, `rstring` or `string-lf` in the body; `!` expects it to be absent."
@@ -37,17 +39,19 @@ enum CheckRuleKeywords {
                 return (.expect(expectation), comment)
             },
             rule(
-                "set-var", of: kind, "(check.NAME) <expression>", differs: setDifference, "Stores a value."
+                kind == .http ? "http-check set-var" : "tcp-check set-var", of: kind, "(check.NAME) <expression>", differs: setDifference, "Stores a value."
             ) { line, kind throws(ConfigurationProblem) in
                 (.set(variable: try line.checkVariable(), try line.takeCheckExpression(in: kind)), nil)
             },
             rule(
-                "set-var-fmt", of: kind, "(check.NAME) <format>", differs: setDifference, "Stores the text of a format."
+                kind == .http ? "http-check set-var-fmt" : "tcp-check set-var-fmt", of: kind, "(check.NAME) <format>", differs: setDifference,
+                "Stores the text of a format."
             ) { line, kind throws(ConfigurationProblem) in
                 (.setText(variable: try line.checkVariable(), try line.takeCheckFormat(in: kind)), nil)
             },
             rule(
-                "unset-var", of: kind, "(check.NAME)", differs: "Supports only variables with `check.` and `sess.`.", "Removes a variable."
+                kind == .http ? "http-check unset-var" : "tcp-check unset-var", of: kind, "(check.NAME)",
+                differs: "Supports only variables with `check.` and `sess.`.", "Removes a variable."
             ) { line, _ throws(ConfigurationProblem) in (.unset(variable: try line.checkVariable()), nil) },
         ]
     }
@@ -56,14 +60,9 @@ enum CheckRuleKeywords {
     static func rule(
         _ name: String, of kind: CheckScript.Kind, _ arguments: String, differs difference: String? = nil, _ meaning: String, _ take: @escaping Action
     ) -> Keyword<ProxyDraft> {
-        Keyword("\(kind.family) \(name)", .serverSide, arguments, repetition: .many, differs: difference, meaning) { proxy, line throws(ConfigurationProblem) in
+        Keyword(name, .serverSide, arguments, repetition: .many, differs: difference, meaning) { proxy, line throws(ConfigurationProblem) in
             let (action, comment) = try take(&line, kind)
             try proxy.checkRules[kind].append(.step(CheckStep(number: proxy.checkRules[kind].nextNumber, action, comment: comment)), line)
         }
     }
-}
-
-extension CheckScript.Kind {
-    /// The first word of the rules.
-    fileprivate var family: String { self == .http ? "http-check" : "tcp-check" }
 }

@@ -8,7 +8,7 @@ enum HTTPCheckKeywords {
             Keyword(
                 "http-check disable-on-404", .serverSide, "", "A running server that answers 404 keeps its sessions and gets no new ones.", disableOn404),
             CheckRuleKeywords.rule(
-                "send", of: .http,
+                "http-check send", of: .http,
                 "[meth <method>] [uri <uri>] [uri-lf <format>] [ver <version>] [hdr <name> <format>] [body <text>] [body-lf <format>] [comment <text>] ...",
                 differs: CheckRuleKeywords.sendDifference, "The request, or its parts that differ from `option httpchk`.", send),
             Keyword("http-check send-state", .serverSide, "", "Requests contain the server's state in `X-Haproxy-Server-State`.", sendState),

@@ -24,19 +24,19 @@ enum ScriptKeywords {
 
     /// The rules with bytes to send.
     private static let sends: [Keyword<ProxyDraft>] = [
-        CheckRuleKeywords.rule("send", of: .tcp, "<text> [comment <text>]", "Sends a text.") { line, _ throws(ConfigurationProblem) in
+        CheckRuleKeywords.rule("tcp-check send", of: .tcp, "<text> [comment <text>]", "Sends a text.") { line, _ throws(ConfigurationProblem) in
             let text = try line.takeText("a text to send")
             return (.send(.bytes(Array(text.utf8))), try line.takeCheckComment())
         },
         CheckRuleKeywords.rule(
-            "send-binary", of: .tcp, "<digits> [comment <text>]", "Sends bytes, written as pairs of hexadecimal digits."
+            "tcp-check send-binary", of: .tcp, "<digits> [comment <text>]", "Sends bytes, written as pairs of hexadecimal digits."
         ) { line, _ throws(ConfigurationProblem) in (.send(.bytes(try line.takeHexadecimal())), try line.takeCheckComment()) },
         CheckRuleKeywords.rule(
-            "send-binary-lf", of: .tcp, "<format> [comment <text>]", differs: CheckRuleKeywords.sendDifference,
+            "tcp-check send-binary-lf", of: .tcp, "<format> [comment <text>]", differs: CheckRuleKeywords.sendDifference,
             "Sends bytes, written as a format that gives hexadecimal digits."
         ) { line, kind throws(ConfigurationProblem) in (.send(.hexadecimal(try line.takeCheckFormat(in: kind))), try line.takeCheckComment()) },
         CheckRuleKeywords.rule(
-            "send-lf", of: .tcp, "<format> [comment <text>]", differs: CheckRuleKeywords.sendDifference, "Sends the text of a format."
+            "tcp-check send-lf", of: .tcp, "<format> [comment <text>]", differs: CheckRuleKeywords.sendDifference, "Sends the text of a format."
         ) { line, kind throws(ConfigurationProblem) in (.send(.text(try line.takeCheckFormat(in: kind))), try line.takeCheckComment()) },
     ]
 
