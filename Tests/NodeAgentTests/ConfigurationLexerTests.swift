@@ -18,6 +18,7 @@ struct ConfigurationLexerTests {
         (#"\"a\" \'b\'"#, ["\"a\"", "'b'"]),
         (#"a\tb\nc\rd"#, ["a\tb\nc\rd"]),
         (#"\x41\x7e"#, ["A~"]),
+        (#"\xc3\xa4\x01"#, ["\u{e4}\u{1}"]),
         (#"a\qb \"#, [#"a\qb"#, #"\"#]),
         (#""a b" 'c d'"#, ["a b", "c d"]),
         (#""a # b" '#'"#, ["a # b", "#"]),
@@ -46,7 +47,15 @@ struct ConfigurationLexerTests {
         ("a 'b", .unclosedQuote("'")),
         (#"\x4"#, .badEscape(#"\x4"#)),
         (#"\xzz"#, .badEscape(#"\xzz"#)),
-        (#"\x00"#, .badEscape(#"\x00"#)),
+        (#"a\x00"#, .byteEscape(#"\x00"#, instead: nil)),
+        (#"a "b\xfF\xfe""#, .byteEscape(#"\xfF"#, instead: nil)),
+        (#"http-check expect string "\xff""#, .byteEscape(#"\xff"#, instead: nil)),
+        (#"tcp-check comment "\xff""#, .byteEscape(#"\xff"#, instead: nil)),
+        (#"tcp-check send "\x00""#, .byteEscape(#"\x00"#, instead: "tcp-check send-binary")),
+        (#"tcp-check send-lf \x80"#, .byteEscape(#"\x80"#, instead: "tcp-check send-binary-lf")),
+        (#"tcp-check expect ! string \xe4"#, .byteEscape(#"\xe4"#, instead: "tcp-check expect binary")),
+        (#"tcp-check expect !rstring \xe4$"#, .byteEscape(#"\xe4"#, instead: "tcp-check expect rbinary")),
+        (#"tcp-check expect min-recv 2 string-lf \xe4"#, .byteEscape(#"\xe4"#, instead: "tcp-check expect binary-lf")),
         (#""$1""#, .badVariable("$1\"")),
         (#""${NODE-x""#, .unclosedBrace(variable: "NODE")),
         (#""${NODE+x}""#, .badVariable("${NODE+x}")),
@@ -76,7 +85,8 @@ struct ConfigurationLexerTests {
     }
 
     static let failures: [(line: String, columns: Range<Int>)] = [
-        (#"ab "c d"#, 3..<4), (#"a b\x4g c"#, 3..<7), (#"a "x${NODE""#, 4..<10), (#"a "x$1""#, 4..<5), ("ab c\0d", 3..<4), (#"a "${NODE+x}y""#, 3..<12),
+        (#"ab "c d"#, 3..<4), (#"a b\x4g c"#, 3..<7), (#"a bc\xff d"#, 4..<8), (#"a "\x41\x00""#, 7..<11),
+        (#"a "x${NODE""#, 4..<10), (#"a "x$1""#, 4..<5), ("ab c\0d", 3..<4), (#"a "${NODE+x}y""#, 3..<12),
     ]
 
     @Test("that cannot be read are named with their bytes", arguments: failures)
@@ -90,6 +100,15 @@ struct ConfigurationLexerTests {
         let lexer = ConfigurationLexer(environment: [:])
         #expect(throws: ConfigurationLexer.ReadError.self) { try lexer.read([0x61, 0x20, 0xff]) }
         #expect(try lexer.read([0x61, 0x20, 0x23, 0xff, 0x00]).words == ["a"])
+    }
+
+    @Test("with an escape for such a byte are refused with the escape as the file has it")
+    func refusesBytes() {
+        let backend = "backend b\n timeout connect 1s\n timeout server 1s\n option tcp-check\n"
+        let problem = Configuration.read(backend + #" tcp-check send "a\xff""# + "\n").diagnostics.first?.problem
+        #expect(problem?.what == #"unsupported escape '\xff'"# && problem?.advice == "write 'tcp-check send-binary' and hexadecimal digits")
+        #expect(ConfigurationProblem.byteEscape("x", instead: nil).advice.contains("UTF-8"))
+        #expect(!Configuration.read(backend + " tcp-check send-binary 61ff\n").diagnostics.contains { $0.severity == .alert })
     }
 
     @Test("report which variables are not set")

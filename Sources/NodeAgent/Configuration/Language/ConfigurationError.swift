@@ -43,6 +43,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case unclosedBrace(variable: String)
     case badVariable(String)
     case badEscape(String)
+    /// A byte that a word cannot have, because words are text. `instead` is the line that can have it, without its arguments.
+    case byteEscape(String, instead: String?)
     case notText(String)
     case missingLineFeed
     case tooMany(what: String, limit: Int)
@@ -90,6 +92,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unclosedBrace(let variable): "unclosed brace after '${\(variable)'"
         case .badVariable(let text): "invalid variable '\(text)'"
         case .badEscape(let text): "unknown escape '\(text)'"
+        case .byteEscape(let text, _): "unsupported escape '\(text)'"
         case .notText(let text): "invalid bytes '\(text)'"
         case .missingLineFeed: "missing line feed at the end of the file"
         case .tooMany(let what, let limit): "more than \(limit) \(what)"
@@ -129,6 +132,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unclosedBrace: "write \"${NAME}\" or \"${NAME-default}\""
         case .badVariable: "a name consists of letters, digits and '_'; write \\$ for a dollar sign"
         case .badEscape: "write \\x and two hexadecimal digits, or \\\\ for a backslash"
+        case .byteEscape(_, let instead?): "write '\(instead)' and hexadecimal digits"
+        case .byteEscape(_, nil): "words are UTF-8 text without a zero byte: write other bytes only where hexadecimal digits are allowed"
         case .notText: "save the file as UTF-8"
         case .missingLineFeed: "the file may be cut off: end its last line with a line feed"
         case .tooMany(_, let limit): "write at most \(limit)"

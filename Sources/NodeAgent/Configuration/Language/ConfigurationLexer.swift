@@ -5,6 +5,8 @@
 ///     '...'             all characters are text
 ///     escapes           `\ ` `\#` `\\` `\"` `\'` `\$`, `\n` `\r` `\t`, `\xNN`; before other characters a backslash is text
 ///
+/// Words are text, in UTF-8 and without a byte 0, whatever their escapes are.
+///
 /// `"${NAME[*]}"` becomes one word for each word of the variable.
 struct ConfigurationLexer: Sendable {
     /// The words of a line.
@@ -87,13 +89,16 @@ private struct LineScanner {
     var line = ConfigurationLexer.Line()
     var quote: UInt8?
     private let start: Int
+    private let bytes: ArraySlice<UInt8>
     private var quoteStart: Int
     private var wordStart: Int
     private var word: [UInt8] = []
     private var hasWord = false
+    /// The word's first escape of a byte that is no character by itself.
+    private var byteEscape: Range<Int>?
 
     init(_ line: ArraySlice<UInt8>, environment: [String: String]) {
-        rest = line
+        (bytes, rest) = (line, line)
         self.environment = environment
         (start, mark, quoteStart, wordStart) = (line.startIndex, line.startIndex, line.startIndex, line.startIndex)
     }
@@ -109,6 +114,7 @@ private struct LineScanner {
         switch problem {
         case .unclosedQuote: columns(from: quoteStart, to: quoteStart + 1)
         case .notText, .tooMany: columns(from: wordStart, to: mark)
+        case .byteEscape: columns(from: byteEscape?.lowerBound ?? mark, to: byteEscape?.upperBound ?? mark)
         default: columns(from: mark, to: rest.startIndex)
         }
     }
@@ -137,11 +143,25 @@ private struct LineScanner {
     mutating func endWord(at end: Int) throws(ConfigurationProblem) {
         guard hasWord else { return }
         guard line.words.count < ConfigurationLexer.wordsMax else { throw .tooMany(what: "words on a line", limit: ConfigurationLexer.wordsMax) }
-        guard let text = String(validating: word, as: UTF8.self) else { throw .notText(String(decoding: word, as: UTF8.self)) }
+        guard let text = String(validating: word, as: UTF8.self) else {
+            if let byteEscape { throw byteProblem(byteEscape) }
+            throw .notText(String(decoding: word, as: UTF8.self))
+        }
         line.words.append(text)
         line.columns.append(columns(from: wordStart, to: end))
         word = []
-        hasWord = false
+        (hasWord, byteEscape) = (false, nil)
+    }
+
+    /// The problem of an escape. Checks have lines for bytes.
+    private func byteProblem(_ escape: Range<Int>) -> ConfigurationProblem {
+        let replacements = [
+            "send": "send-binary", "send-lf": "send-binary-lf", "string": "expect binary", "rstring": "expect rbinary", "string-lf": "expect binary-lf",
+        ]
+        let words = line.words
+        let rule = words.first == "tcp-check" && words.count > 1 && ["send", "send-lf", "expect"].contains(words[1]) ? words.last : nil
+        let instead = rule.flatMap { replacements[String($0.drop { $0 == "!" })] }.map { "tcp-check \($0)" }
+        return .byteEscape(String(decoding: bytes[escape], as: UTF8.self), instead: instead)
     }
 
     /// Reads an escape, after its backslash.
@@ -168,9 +188,11 @@ private struct LineScanner {
         let text = String(decoding: rest.prefix(3), as: UTF8.self)
         let digits = text.dropFirst()
         rest = rest.dropFirst(3)
-        guard digits.utf8.count == 2, digits.allSatisfy({ $0.isASCII && $0.isHexDigit }), let byte = UInt8(digits, radix: 16), byte != 0 else {
+        guard digits.utf8.count == 2, digits.allSatisfy({ $0.isASCII && $0.isHexDigit }), let byte = UInt8(digits, radix: 16) else {
             throw .badEscape("\\" + text)
         }
+        if byte == 0 || byte >= 0x80 { byteEscape = byteEscape ?? mark..<rest.startIndex }
+        if byte == 0, let byteEscape { throw byteProblem(byteEscape) }
         try append(byte)
     }
 
