@@ -113,6 +113,19 @@ struct ServerAgentTests {
         #expect(bench.lines(.agentFinished(.wordless)).isEmpty && bench.lines(word(false, "down")).count == 1, "haproxy logs it again")
     }
 
+    @Test("has a timeout if its first answers are incomplete, as in HAProxy")
+    func incompleteFirst() {
+        var bench = pair()
+        let incomplete = CheckResult(status: .initializing, info: "Ignoring incomplete line from agent", duration: .zero)
+        #expect(
+            bench.lines(.agentFinished(incomplete)) == [
+                "<133>Agent check for server ag/a1 failed, reason: Layer7 timeout, check duration: 0ms, status: 1/1 UP."
+            ])
+        #expect(bench.status().agent?.lastCheck?.info == "" && bench.status().agent?.checkStatus == .layer7Timeout)
+        #expect(bench.lines(.agentFinished(incomplete)).isEmpty && bench.status().agent?.checkStatus == .layer7Timeout)
+        #expect(bench.status().agent?.lastCheck?.info == "Ignoring incomplete line from agent" && bench.status().isUsable)
+    }
+
     @Test("is asked during maintenance, and stays down after it if the agent reports down")
     func maintenance() {
         var bench = pair()

@@ -21,7 +21,7 @@ package struct AgentOrders: Equatable, Sendable {
 ///              end
 ///
 /// A failure to reach the agent says nothing about the server. An answer that ends before its line does changes nothing: its result, `initializing`, stands for
-/// the status that the agent has had so far.
+/// the status that the agent has had so far, and for a timeout if there is none.
 package struct AgentCheck: Check {
     /// HAProxy's texts.
     private static let emptyInfo = "TCPCHK got an empty response at step 2"

@@ -36,9 +36,12 @@ extension ServerRegistry {
     }
 
     /// Applies an agent's word about the server's state, or the failure to reach the agent.
-    mutating func applyAgent(_ result: CheckResult, _ change: inout Change) {
+    mutating func applyAgent(_ finished: CheckResult, _ change: inout Change) {
         let before = status(of: change.server)
         guard var agent = before.agent else { return }
+        // As in HAProxy, an incomplete answer counts as none while there is no status to keep.
+        let isUnknown = finished.status == .initializing && agent.checkStatus == .initializing
+        let result = isUnknown ? CheckResult(status: .layer7Timeout, duration: finished.duration, fault: finished.fault) : finished
         let isKept = result.status == .initializing
         let status = isKept ? agent.checkStatus : result.status
         let isNew = status != agent.checkStatus

@@ -13,7 +13,7 @@ package struct ServerRegistry: Sendable {
         /// The agent requests these changes.
         case agentOrdered(AgentOrders)
         /// The agent has answered or could not be reached. The result's status is `checked` for an answer without a word about the server's state, and
-        /// `initializing` for an incomplete answer, which keeps the status.
+        /// `initializing` for an incomplete answer, which keeps a status that is known.
         case agentFinished(CheckResult)
         /// The server that this one tracks has changed: `Effect.trackerChanged`.
         case trackedChanged(reason: String?)
