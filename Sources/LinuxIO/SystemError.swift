@@ -49,6 +49,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         case ECONNABORTED: "ECONNABORTED"
         case EAGAIN: "EAGAIN"
         case EINVAL: "EINVAL"
+        case EAFNOSUPPORT: "EAFNOSUPPORT"
         default: "errno \(code)"
         }
     }
