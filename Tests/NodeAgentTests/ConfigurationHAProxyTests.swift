@@ -1,4 +1,5 @@
 import Glibc
+import Proxy
 import Support
 import Testing
 
@@ -203,6 +204,9 @@ struct ConfigurationHAProxyTests {
             "expect status-code res.payload(0,3) string a", "connect", "connect port 65535", "connect port 65536", "connect port 0",
             "connect addr 127.0.0.1", "connect addr 127.0.0.1:5", "connect foo", "connect default send-proxy linger", "set-var(check.a) int(1)",
             "set-var(check.a)", "set-var-fmt(check.a) x", "unset-var(check.a)", "set-var(a) int(1)", "comment", "comment x", "foo",
+            "set-var(check.a-b) int(1)", "set-var(check.a_b.c) int(1)", "send-lf %[var(foo)]", "send-lf %[str(a),,upper]", "send-lf %[str(a),,]",
+            "send-lf %[int(9223372036854775807)]", "send-lf %[str(a),ltrim]", "send-lf %[str(a),rtrim()]", "send-lf %", "send-lf %x", "send-lf %[str(a),lowr]",
+            "connect port abc", "expect status-code 5 string a", "expect error-status L7OK string a", "expect error-status L7OKC string a",
         ].map { "tcp-check \($0)" }
         + [
             "expect status 200,", "expect status abc", "expect status 300-200", "expect status 200-", "expect binary 00", "expect hdr x",
@@ -229,6 +233,19 @@ struct ConfigurationHAProxyTests {
         // Compares warnings only for keywords of the other side; haproxy's other warnings depend on its version and its build.
         guard theirs.status == 0, text.contains("frontend f") else { return }
         #expect(theirs.output.contains("capability") == ours.contains { $0.severity == .warning }, "\(text)\n\(theirs.output)\n\(ours)")
+    }
+
+    @Test("the expressions of HAProxy are known", arguments: ["smp", "cnv"])
+    func knowsExpressions(list: String) throws {
+        let output = try ChildProcess.run([haproxy, "-dK\(list)", "-q", "-c", "-f", "/dev/null"]).output
+        let lines = output.split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
+            $0.drop { $0 == "[" || $0 == "Y" || $0 == "." || $0 == " " || $0 == "]" }
+        }
+        let names = lines.filter { $0.contains(": ") }.map { String($0.prefix { $0 != "(" && $0 != ":" }) }
+        let known =
+            list == "smp"
+            ? ForeignExpressions.fetches.union(CheckExpression.fetchNames(in: .tcp)) : ForeignExpressions.converters.union(CheckExpression.converterNames)
+        #expect(names.count > 100 && names.filter { !known.contains($0) }.isEmpty, "\(names.filter { !known.contains($0) })")
     }
 
     @Test("HAPROXY_LOCALPEER is the host's name, or the name given with -L")

@@ -260,7 +260,9 @@ struct CheckFormatTests {
         ("%[str(ABC),lower]|%[str(abcdef),bytes(2)]|%[str('a,b)'),length]", "", "abc|cdef|4"), ("0a%[str(A),hex]0B", "", "0a410B"),
         ("%[res.payload(0,3)] %[res.len]", "+OK x\r\n", "+OK 7"), ("%[res.payload(0,0),cut_crlf]|%[res.payload(3,0)]", "+OK x\r\n", "+OK x| x\r\n"),
         ("%[res.payload(9,0)]%[res.payload(0,9)]", "+OK x\r\n", ""), ("%[srv_name]-%[be_name]", "", "s1-b1"), ("%[date]%[date(),length]", "", "179604381410"),
-        ("%[int(-3)] %[int(3),hex]", "", "-3 0000000000000003"), ("%[var(check.unset)]", "", ""),
+        ("%[str(a),,upper]|%[str( a),ltrim]|%[str(a ),rtrim()]|%[int(9223372036854775807)]", "", "A| a|a |9223372036854775807"),
+        ("%[int(-9223372036854775808)]%[str()]", "", "-9223372036854775808"), ("%[int(-3)] %[int(3),hex]", "", "-3 0000000000000003"),
+        ("%[var(check.unset)]", "", ""),
     ]
 
     @Test("gives the text that HAProxy gives", arguments: examples.indices)
@@ -272,11 +274,14 @@ struct CheckFormatTests {
     }
 
     static let mistakes: [(format: String, expression: String, reason: CheckFormatError.Reason)] = [
-        ("%[src]", "src", .unknown), ("a %ci b", "%ci", .unknown), ("%", "%", .unknown), ("%{+Q}[srv_name]", "%{+Q}[srv_name]", .unknown),
+        ("%[src]", "src", .unknownFetch("src")), ("a %ci b", "%ci", .unknownAlias("ci")), ("%", "%", .unknownAlias("")),
+        ("%{+Q}[srv_name]", "%{+Q}[srv_name]", .unknownAlias("{+Q}[srv_name]")), ("%[var(check.a-b)]", "var(check.a-b)", .unknownVariable("check.a-b")),
         ("%[res.len", "%[res.len", .unclosed), ("%[str(a]", "%[str(a]", .unclosed), ("%[res.payload(1)]", "res.payload(1)", .badArguments),
-        ("%[res.payload(-1,2)]", "res.payload(-1,2)", .badArguments), ("%[var(txn.x)]", "var(txn.x)", .unknown), ("%[var(check.)]", "var(check.)", .unknown),
-        ("%[str(a),foo(b)]", "foo(b)", .unknown), ("%[str(a),bytes(x)]", "bytes(x)", .badArguments), ("%[]", "", .unknown),
-        ("%[str(a),]", "str(a),", .badArguments), ("%[int(12345678901234567890)]", "int(12345678901234567890)", .badArguments),
+        ("%[res.payload(-1,2)]", "res.payload(-1,2)", .badArguments), ("%[var(txn.x)]", "var(txn.x)", .unknownVariable("txn.x")),
+        ("%[var(check.)]", "var(check.)", .unknownVariable("check.")),
+        ("%[str(a),foo(b)]", "foo(b)", .unknownConverter("foo")), ("%[str(a),bytes(x)]", "bytes(x)", .badArguments), ("%[]", "", .unknownFetch("")),
+        ("%[str(a),]", "str(a),", .badArguments), ("%[str(a),lower,,]", "str(a),lower,,", .badArguments),
+        ("%[int(12345678901234567890)]", "int(12345678901234567890)", .badArguments),
         ("%[date(1)]", "date(1)", .badArguments),
     ]
 

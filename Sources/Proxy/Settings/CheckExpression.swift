@@ -44,8 +44,15 @@ package struct CheckExpression: Equatable, Sendable {
         case length
     }
 
-    /// The most bytes of a number in a file.
-    private static let digitsMax = 18
+    /// The names of the values; those of answers are not for HTTP checks.
+    package static func fetchNames(in kind: CheckScript.Kind) -> [String] {
+        (kind == .http ? [] : ["res.payload", "res.len"]) + ["var", "srv_name", "be_name", "str", "int", "date"]
+    }
+    /// The names of the converters.
+    package static let converterNames = ["cut_crlf", "ltrim", "rtrim", "lower", "upper", "hex", "length", "bytes"]
+
+    /// The most bytes of a number in a file: a sign, and the digits of the largest number.
+    private static let digitsMax = 20
 
     /// The source.
     package let fetch: Fetch
@@ -73,13 +80,20 @@ package struct CheckExpression: Equatable, Sendable {
 
     /// True for `check.NAME` and `sess.NAME`, the variables of a single check.
     package static func isVariable(_ name: String) -> Bool {
-        guard let dot = name.firstIndex(of: "."), ["check", "sess"].contains(name[..<dot]) else { return false }
+        isVariable(name, of: ["check", "sess"])
+    }
+
+    /// True for the name of a variable that HAProxy has.
+    package static func isForeignVariable(_ name: String) -> Bool { isVariable(name, of: ["proc", "txn", "req", "res"]) }
+
+    private static func isVariable(_ name: String, of scopes: [String]) -> Bool {
+        guard let dot = name.firstIndex(of: "."), scopes.contains(String(name[..<dot])) else { return false }
         let rest = name[name.index(after: dot)...].utf8
         return !rest.isEmpty
             && rest.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-                default: byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+                default: byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
                 }
             }
     }
@@ -103,7 +117,7 @@ package struct CheckExpression: Equatable, Sendable {
         case ("res.len", 0): return .length
         case ("var", 1):
             let name = String(decoding: arguments[0], as: UTF8.self)
-            guard isVariable(name) else { throw CheckFormatError(call.text, .unknown) }
+            guard isVariable(name) else { throw CheckFormatError(call.text, .unknownVariable(name)) }
             return .variable(name)
         case ("srv_name", 0): return .serverName
         case ("be_name", 0): return .backendName
@@ -114,16 +128,15 @@ package struct CheckExpression: Equatable, Sendable {
         case ("date", 0): return .date
         default: break
         }
-        let names = ["res.payload", "res.len", "var", "srv_name", "be_name", "str", "int", "date"]
-        throw CheckFormatError(call.text, names.contains(call.name) ? .badArguments : .unknown)
+        throw CheckFormatError(call.text, fetchNames(in: .tcp).contains(call.name) ? .badArguments : .unknownFetch(call.name))
     }
 
     private static func converter(_ call: Call) throws(CheckFormatError) -> Converter {
         let arguments = call.arguments
         switch (call.name, arguments.count) {
         case ("cut_crlf", 0): return .cutLine
-        case ("ltrim", 1): return .trimFront(arguments[0])
-        case ("rtrim", 1): return .trimBack(arguments[0])
+        case ("ltrim", 0...1): return .trimFront(arguments.first ?? [])
+        case ("rtrim", 0...1): return .trimBack(arguments.first ?? [])
         case ("lower", 0): return .lowercased
         case ("upper", 0): return .uppercased
         case ("hex", 0): return .hexadecimal
@@ -136,11 +149,10 @@ package struct CheckExpression: Equatable, Sendable {
             return .bytes(offset: offset, length: length)
         default: break
         }
-        let names = ["cut_crlf", "ltrim", "rtrim", "lower", "upper", "hex", "length", "bytes"]
-        throw CheckFormatError(call.text, names.contains(call.name) ? .badArguments : .unknown)
+        throw CheckFormatError(call.text, converterNames.contains(call.name) ? .badArguments : .unknownConverter(call.name))
     }
 
-    /// Splits `name(argument,...),name,...`. In arguments, quotes hold text together, and a backslash escapes a character.
+    /// Splits `name(argument,...),name,...`. Further commas before a name are ignored, as in HAProxy. In arguments, quotes hold text together, and a backslash escapes a character.
     private static func calls(in text: String) throws(CheckFormatError) -> [Call] {
         var calls: [Call] = []
         var rest = Array(text.utf8)[...]
@@ -157,6 +169,7 @@ package struct CheckExpression: Equatable, Sendable {
             let written = String(decoding: begin.prefix(begin.count - rest.count), as: UTF8.self)
             calls.append(Call(name: String(decoding: name, as: UTF8.self), arguments: arguments, text: written))
             guard let next = rest.popFirst() else { break }
+            rest = rest.drop { $0 == UInt8(ascii: ",") }
             guard next == UInt8(ascii: ","), !rest.isEmpty else { throw CheckFormatError(text, .badArguments) }
         } while true
         return calls

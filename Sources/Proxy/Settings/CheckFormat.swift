@@ -44,7 +44,8 @@ package struct CheckFormat: Equatable, Sendable {
                 parts.append(.expression(expression))
                 (literal, rest) = ([], rest[(end + 1)...])
             default:
-                throw CheckFormatError("%" + String(decoding: rest.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self), .unknown)
+                let word = String(decoding: rest.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)
+                throw CheckFormatError("%" + word, .unknownAlias(word))
             }
         }
         if !literal.isEmpty { parts.append(.literal(literal)) }
@@ -70,8 +71,14 @@ package struct CheckFormat: Equatable, Sendable {
 package struct CheckFormatError: Error, Equatable, Sendable {
     /// The kind of mistake.
     package enum Reason: Equatable, Sendable {
-        /// HAProxy may have it; tsukada does not.
-        case unknown
+        /// A percent sign before this text, which may be one of HAProxy's aliases: `ci` in `%ci`.
+        case unknownAlias(String)
+        /// The name of a value that tsukada does not have; HAProxy may have it.
+        case unknownFetch(String)
+        /// The name of a converter that tsukada does not have; HAProxy may have it.
+        case unknownConverter(String)
+        /// The name of a variable that does not belong to checks.
+        case unknownVariable(String)
         /// A bracket or a parenthesis is not closed.
         case unclosed
         /// Arguments of a fetch or converter are missing, or have another form.

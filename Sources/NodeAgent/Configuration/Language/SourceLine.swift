@@ -78,8 +78,19 @@ struct SourceLine {
             }
             // The last of the places that have been taken, or else the first one after them.
             guard let start = starts.last(where: { $0 + wanted.count <= next }) ?? starts.first else { continue }
+            if wanted.count == 1, let part = part(last, of: start) { return part }
             return columns[start].lowerBound..<columns[start + wanted.count - 1].upperBound
         }
         return nil
+    }
+
+    /// The bytes of `text` inside of a word, if the word's bytes contain it exactly once: escapes and variables may hide it, or make it ambiguous.
+    private func part(_ text: String, of word: Int) -> Range<Int>? {
+        let whole = bytes.dropFirst(columns[word].lowerBound).prefix(columns[word].count)
+        let count = text.utf8.count
+        guard count > 0, whole.count > count, whole.count <= ConfigurationLexer.wordBytesMax else { return nil }
+        let starts = (whole.startIndex...(whole.endIndex - count)).filter { whole[$0...].starts(with: text.utf8) }
+        guard starts.count == 1, let start = starts.first else { return nil }
+        return (start - bytes.startIndex)..<(start - bytes.startIndex + count)
     }
 }

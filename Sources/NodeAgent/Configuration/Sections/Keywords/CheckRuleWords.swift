@@ -26,10 +26,13 @@ extension ConfigurationLine {
         guard word.hasSuffix(")"), word.contains("(") else {
             throw .badValue(word, of: keyword, expected: "a variable in parentheses, such as \(word.prefix { $0 != "(" })(check.name)")
         }
-        guard CheckExpression.isVariable(name) else {
-            throw .unsupported("\(word.prefix { $0 != "(" })(\(name))", advice: "only variables such as check.name exist: keep HAProxy for this proxy")
+        guard !CheckExpression.isVariable(name) else { return name }
+        // A condition may follow the name: `check.name,ifexists`.
+        let base = String(name.prefix { $0 != "," })
+        guard base != name && CheckExpression.isVariable(base) || CheckExpression.isForeignVariable(base) else {
+            throw .badValue(word, of: keyword, expected: Self.variableExpected)
         }
-        return name
+        throw .unsupported("\(word.prefix { $0 != "(" })(\(name))", advice: "only variables such as check.name exist: keep HAProxy for this proxy")
     }
 
     // MARK: Formats
@@ -44,26 +47,19 @@ extension ConfigurationLine {
         do throws(CheckFormatError) {
             return try CheckFormat(word, in: kind)
         } catch {
-            throw problem(with: error)
+            throw problem(with: error, of: word, in: kind)
         }
     }
 
-    /// Takes an expression.
-    mutating func takeCheckExpression(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> CheckExpression {
-        let word = try takeText("an expression such as int(250)")
+    /// Takes an expression. `expected` describes the values that the line may have.
+    mutating func takeCheckExpression(
+        in kind: CheckScript.Kind, expected: String = "an expression such as int(250)"
+    ) throws(ConfigurationProblem) -> CheckExpression {
+        let word = try takeText(expected)
         do throws(CheckFormatError) {
             return try CheckExpression(word, in: kind)
         } catch {
-            throw problem(with: error)
-        }
-    }
-
-    private func problem(with error: CheckFormatError) -> ConfigurationProblem {
-        switch error.reason {
-        case .unknown: .unsupported(error.expression, advice: "checks have no such expression here: keep HAProxy for this proxy")
-        case .notInHTTP: .unsupported(error.expression, advice: "an HTTP response is not available as bytes: keep HAProxy for this proxy")
-        case .unclosed: .badValue(error.expression, of: keyword, expected: "a closing bracket or parenthesis")
-        case .badArguments: .badValue(error.expression, of: keyword, expected: "an expression such as res.payload(0,3),cut_crlf, with arguments of this form")
+            throw problem(with: error, of: word, in: kind, expected: expected)
         }
     }
 
@@ -178,10 +174,10 @@ extension ConfigurationLine {
         return try takeNumber(in: 0...999_999_999)
     }
 
-    /// Takes the name of a status, in any case.
-    private mutating func takeStatus(_ choices: [CheckStatus]) throws(ConfigurationProblem) -> CheckStatus {
+    /// Takes the name of a status, in any case. Messages name only `choices`.
+    private mutating func takeStatus(_ choices: [CheckStatus], unnamed: [CheckStatus] = []) throws(ConfigurationProblem) -> CheckStatus {
         let word = try takeRequired()
-        guard let status = choices.first(where: { $0.name == word.uppercased() }) else {
+        guard let status = (choices + unnamed).first(where: { $0.name == word.uppercased() }) else {
             let names = choices.map(\.name)
             throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))
         }
