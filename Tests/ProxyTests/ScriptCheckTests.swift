@@ -161,6 +161,14 @@ struct ScriptCheckTests {
         #expect(result?.status == .layer7InvalidResponse)
     }
 
+    /// Measured with haproxy 2.6.
+    @Test("connects to the lower 16 bits of a computed port", arguments: [("9200", 9_200), ("88036", 22_500), ("-43036", 22_500), ("65536", 0), ("0", nil)])
+    func computedPort(number: String, port: UInt16?) throws {
+        var connect = CheckConnect()
+        connect.port = .expression(try CheckExpression("int(\(number))", in: .tcp))
+        #expect(check([CheckStep(number: 1, .connect(connect))]).target.port == port)
+    }
+
     @Test("stores values of an answer, and connects to a stored port")
     func variables() throws {
         let format = try CheckFormat("%[var(check.a),hex]%[var(sess.a)]", in: .tcp)

@@ -155,7 +155,8 @@ package struct ScriptCheck: Check {
         switch connect.port {
         case .fixed(let port): target.port = port
         case .expression(let expression):
-            if let number = values.value(expression)?.number, number > 0, let port = UInt16(exactly: number) { target.port = port }
+            // As in HAProxy, 0 is no port, and the other numbers lose their higher bits.
+            if let number = values.value(expression)?.number, number != 0 { target.port = UInt16(truncatingIfNeeded: number) }
         case nil: break
         }
         target.header = connect.sendsProxyHeader ? .always : connect.usesServerOptions ? .ofChecks : .none

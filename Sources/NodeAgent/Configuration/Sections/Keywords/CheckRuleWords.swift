@@ -83,7 +83,7 @@ extension ConfigurationLine {
         var connect = CheckConnect()
         var comment: String?
         while let word = peek {
-            switch try takeChoice(ConnectOption.words) {
+            switch try takeConnectOption() {
             case .standard: connect.usesServerOptions = true
             case .port: connect.port = try takeCheckPort(in: kind)
             case .address: (connect.address, connect.addressPort) = try takeCheckAddress()
@@ -97,9 +97,22 @@ extension ConfigurationLine {
         return (connect, comment)
     }
 
+    /// Takes the name of an option. A message about another word names only the options that tsukada has.
+    private mutating func takeConnectOption() throws(ConfigurationProblem) -> ConnectOption {
+        let word = try takeRequired()
+        if let option = ConnectOption.words.first(where: { $0.key == word })?.value { return option }
+        let names = ConnectOption.words.filter { $0.value != .encrypted && $0.value != .foreign }.map(\.key)
+        throw .unknownWord(word, of: keyword, allowed: names, suggestion: Spelling.nearest(to: word, among: names))
+    }
+
     private mutating func takeCheckPort(in kind: CheckScript.Kind) throws(ConfigurationProblem) -> CheckConnect.Port {
-        guard let word = peek, !word.isEmpty, word.utf8.allSatisfy(ConfigurationValue.isDigit) else { return .expression(try takeCheckExpression(in: kind)) }
-        return .fixed(UInt16(try takeNumber(in: 1...65_535)))
+        if let word = peek, !word.isEmpty, word.utf8.allSatisfy(ConfigurationValue.isDigit) { return .fixed(UInt16(try takeNumber(in: 1...65_535))) }
+        let expected = "a port from 1 to 65535, or an expression such as int(3306)"
+        let expression = try takeCheckExpression(in: kind, expected: expected)
+        if case .number(let number) = expression.fetch, expression.converters.isEmpty, !(0...65_535).contains(number) {
+            throw .badValue(words[next - 1], of: keyword, expected: expected)
+        }
+        return .expression(expression)
     }
 
     private mutating func takeCheckAddress() throws(ConfigurationProblem) -> (IPAddress, port: UInt16?) {
