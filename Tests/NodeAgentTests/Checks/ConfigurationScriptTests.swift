@@ -145,7 +145,22 @@ struct ConfigurationScriptTests {
         ("tcp-check expect status 200", "unknown word 'status' after 'tcp-check expect'"),
         ("tcp-check expect min-recv -2 string a", "invalid value '-2' for 'tcp-check expect'"),
         ("tcp-check expect ok-status L7RSP string a", "unknown word 'L7RSP' after 'tcp-check expect'"),
-        ("tcp-check expect on-error %[foo] string a", "unsupported 'foo'"),
+        ("tcp-check expect on-error %[foo] string a", "unknown word 'foo' after 'tcp-check expect'"),
+        ("tcp-check expect on-error %[src] string a", "unsupported 'src'"), ("tcp-check send-lf %[str(a),base64]", "unsupported 'base64'"),
+        ("tcp-check send-lf %[str(a),lowr]", "unknown word 'lowr' after 'tcp-check send-lf'"),
+        ("tcp-check send-lf \"%[str(a), lower]\"", "invalid value ' lower' for 'tcp-check send-lf'"),
+        ("tcp-check send-lf %[]", "invalid value '%[]' for 'tcp-check send-lf'"), ("tcp-check send-lf 100%", "invalid value '%' for 'tcp-check send-lf'"),
+        ("tcp-check send-lf %x", "invalid value '%x' for 'tcp-check send-lf'"), ("tcp-check send-lf %{+Q}[str(a)]", "unsupported '%{+Q}[str(a)]'"),
+        ("tcp-check send-lf %[var(foo)]", "invalid value 'var(foo)' for 'tcp-check send-lf'"), ("tcp-check send-lf %[var(txn.x)]", "unsupported 'var(txn.x)'"),
+        ("tcp-check expect status-code 5 string a", "invalid value '5' for 'tcp-check expect'"),
+        ("tcp-check expect status-code %[int(5)] string a", "invalid value '%[int(5)]' for 'tcp-check expect'"),
+        ("tcp-check expect error-status L7OK string a", "unknown word 'L7OK' after 'tcp-check expect'"),
+        ("tcp-check connect port abc", "invalid value 'abc' for 'tcp-check connect'"),
+        ("tcp-check connect port -1", "invalid value '-1' for 'tcp-check connect'"), ("tcp-check connect port src_port", "unsupported 'src_port'"),
+        ("tcp-check connect port int(70000)", "invalid value 'int(70000)' for 'tcp-check connect'"),
+        ("tcp-check set-var(a) int(1)", "invalid value 'set-var(a)' for 'tcp-check set-var'"),
+        ("tcp-check set-var(check.a-b) int(1)", "invalid value 'set-var(check.a-b)' for 'tcp-check set-var'"),
+        ("tcp-check unset-var(zz.a)", "invalid value 'unset-var(zz.a)' for 'tcp-check unset-var'"),
         ("tcp-check expect on-error %[str(] string a", "invalid value '%[str(]' for 'tcp-check expect'"),
         ("tcp-check send-binary abc", "invalid value 'abc' for 'tcp-check send-binary'"),
         ("tcp-check send-binary zz", "invalid value 'zz' for 'tcp-check send-binary'"),
@@ -183,9 +198,45 @@ struct ConfigurationScriptTests {
         let (line, what) = Self.mistakes[index]
         let alerts = Configuration.read(Self.backend([line])).diagnostics.filter { $0.severity == .alert }
         #expect(alerts.map(\.problem.what) == [what], "\(line)")
-        for alert in alerts where what.hasPrefix("unsupported") || what.hasPrefix("TLS") {
-            #expect(alert.problem.advice.contains("keep HAProxy for"), "\(alert)")
+        // HAProxy has these lines. It refuses all others as well, so that it is no help.
+        let isForeign = what.hasPrefix("unsupported") || what.hasPrefix("TLS")
+        for alert in alerts { #expect(alert.problem.advice.contains("keep HAProxy for") == isForeign, "\(alert)") }
+    }
+
+    static let advice: [(line: String, advice: String)] = [
+        ("tcp-check send-lf 100%", "write %% for a percent sign"), ("tcp-check send-lf %[str(a),lowr]", "did you mean 'lower'?"),
+        ("tcp-check send-lf %[srv_nam]", "did you mean 'srv_name'?"),
+        ("http-check send uri-lf %[foo]", "write one of var, srv_name, be_name, str, int, date"),
+        ("tcp-check connect foo", "write one of default, port, addr, send-proxy, linger, comment"),
+        ("tcp-check connect port abc", "write a port from 1 to 65535, or an expression such as int(3306)"),
+        ("tcp-check expect error-status L7OK string a", "write one of L7RSP, L7STS, L6RSP, L4CON"),
+        ("tcp-check expect status-code 5 string a", "write an expression such as int(5)"),
+        ("tcp-check expect status-code %[int(5)] string a", "write the expression without '%[' and ']'"),
+        ("tcp-check send a coment", "did you mean 'comment'?"), ("tcp-check send a b", "write 'comment'"),
+        ("tcp-check set-var(check.a)", "write 'tcp-check set-var(check.NAME) <expression>'"),
+        ("tcp-check unset-var(check.a) x", "write 'tcp-check unset-var(check.NAME)'"),
+    ]
+
+    @Test("are refused with advice that can be followed", arguments: advice.indices)
+    func advises(index: Int) {
+        let (line, advice) = Self.advice[index]
+        #expect(Configuration.read(Self.backend([line])).diagnostics.filter { $0.severity == .alert }.map(\.problem.advice) == [advice], "\(line)")
+    }
+
+    @Test("may have 'error-status L7OKC', which no message proposes")
+    func conditionalFailure() throws {
+        let script = try Self.script(Self.backend(["option tcp-check", "tcp-check expect error-status L7OKC string a"]))
+        guard case .expect(let expectation)? = script?.steps.last?.action else {
+            Issue.record("no expectation")
+            return
         }
+        #expect(expectation.failureStatus == .layer7ConditionalPass)
+    }
+
+    @Test("are not among the expressions that only HAProxy has")
+    func ownExpressions() {
+        #expect(ForeignExpressions.fetches.isDisjoint(with: CheckExpression.fetchNames(in: .tcp)))
+        #expect(ForeignExpressions.converters.isDisjoint(with: CheckExpression.converterNames))
     }
 
     static let orders: [(lines: [String], line: Int)] = [

@@ -146,7 +146,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
                 ?? "start with a section: \(sections.dropLast().joined(separator: ", ")) or \(sections.last ?? "")"
         case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "docs/CONFIGURATION.md lists all keywords"
         case .unknownWord(_, _, let allowed, let suggestion):
-            suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
+            suggestion.map { "did you mean '\($0)'?" }
+                ?? (allowed.count == 1 ? "write '\(allowed[0])'" : "write one of \(allowed.joined(separator: ", "))")
         case .missingArgument(let keyword, let shape), .surplusArgument(_, let keyword, let shape):
             shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword)\(shape.hasPrefix("(") ? "" : " ")\(shape)'"
         case .badValue(_, _, let expected): "write \(expected)"

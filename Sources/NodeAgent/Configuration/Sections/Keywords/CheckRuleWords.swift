@@ -167,13 +167,13 @@ extension ConfigurationLine {
         case .comment: return try takeComment()
         case .passStatus: expectation.passStatus = try takeStatus([.layer7OK, .layer7ConditionalPass, .layer6OK, .layer4OK])
         case .failureStatus:
-            expectation.failureStatus = try takeStatus([
-                .layer7InvalidResponse, .layer7WrongStatus, .layer7ConditionalPass, .layer6InvalidResponse, .layer4ConnectionProblem,
-            ])
+            // A message does not propose a status with which a server that fails stays UP.
+            expectation.failureStatus = try takeStatus(
+                [.layer7InvalidResponse, .layer7WrongStatus, .layer6InvalidResponse, .layer4ConnectionProblem], unnamed: [.layer7ConditionalPass])
         case .timeoutStatus: expectation.timeoutStatus = try takeStatus([.layer7Timeout, .layer6Timeout, .layer4Timeout])
         case .passText: expectation.passText = try takeCheckFormat(in: kind)
         case .failureText: expectation.failureText = try takeCheckFormat(in: kind)
-        case .code: expectation.code = try takeCheckExpression(in: kind)
+        case .code: expectation.code = try takeCheckExpression(in: kind, expected: "an expression such as int(5)")
         }
         return nil
     }
