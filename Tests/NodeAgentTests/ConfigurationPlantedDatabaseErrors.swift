@@ -132,7 +132,7 @@ extension PlantedError {
         PlantedError(
             "database-discover-bad-hold", line: 49,
             #"unknown word 'keep' after 'discover' in section 'database replicas'"#,
-            #"write one of hold"#),
+            #"write 'hold'"#),
         PlantedError(
             "database-discover-twice", line: 59,
             #"duplicate 'discover' of 'reports' in section 'database other'"#,

@@ -233,7 +233,7 @@ extension PlantedError {
         PlantedError(
             "unknown-defaults", line: 41,
             #"unknown 'defaults' section 'tcp-defaults' after 'from' in section 'listen reports'"#,
-            #"add the 'defaults' section, or correct the name"#),
+            #"add the 'defaults' section above this section, or correct the name"#),
         PlantedError(
             "keyword-before-section", line: 1,
             #"'maxconn' before the first section"#,

@@ -48,6 +48,21 @@ struct ConfigurationExternalCheckTests {
         #expect(backend?.externalProgram?.command == "/bin/b")
     }
 
+    @Test("are not taken for the line of 'global' if they are misspelled or incomplete")
+    func misspelled() {
+        let cases: [(line: String, problem: ConfigurationProblem)] = [
+            (
+                "external-check comand /bin/true",
+                .unknownWord("comand", of: "external-check", allowed: ["command", "path"], suggestion: "command")
+            ), ("external-check", .missingArgument(of: "external-check", shape: "command|path")),
+        ]
+        for (line, problem) in cases {
+            #expect(read([line]).diagnostics.filter { $0.severity == .alert }.map(\.problem) == [problem])
+        }
+        let frontend = Configuration.read("frontend f\n bind 127.0.0.1:9\n timeout client 1s\n external-check preserve-env\n").diagnostics
+        #expect(frontend.contains { $0.problem == .misplaced("external-check", places: "a section 'global'") }, "\(frontend)")
+    }
+
     @Test("have no effect if a later line sets another check")
     func lastCheckWins() {
         let lines = ["external-check command /bin/a", "option external-check", "option mysql-check"]

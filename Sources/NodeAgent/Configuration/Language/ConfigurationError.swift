@@ -162,7 +162,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .removed(_, let replacement): "HAProxy has removed it: \(replacement)"
         case .duplicate(_, _, let first): "the first is at \(first): give this one another name"
         case .ambiguous: "give each its own name"
-        case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
+        case .unknownName(_, let kind, _, let suggestion):
+            suggestion.map { "did you mean '\($0)'?" }
+                ?? "add the \(kind)\(kind == Self.defaultsKind ? " above this section" : ""), or correct the name"
         case .missingLine(_, let example): "write '\(example)'"
         case .shortTime(let word, _):
             word.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
@@ -172,6 +174,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
 }
 
 extension ConfigurationProblem {
+    /// The kind of the names after `from`. Such a section must come before those that name it.
+    static let defaultsKind = "'defaults' section"
     /// The number of keywords that a message about a section names.
     static let keywordsShownMax = 12
     /// The most keywords that one notice lists, and the most that it counts.

@@ -97,13 +97,14 @@ extension ConfigurationSection {
     private static func problem(
         withKeyword one: String, _ two: String, name: String, among sections: ConfigurationSections
     ) -> ConfigurationProblem {
-        for keyword in [name, one] {
+        let words = secondWords(of: one)
+        // A word that also begins keywords of this section, such as `external-check`, belongs to them and not to another section.
+        for keyword in words.isEmpty ? [name, one] : name == one ? [] : [name] {
             let places = ConfigurationSections.places(of: keyword, among: sections.types)
             if !places.names.isEmpty { return problem(withMisplaced: keyword, of: places) }
             let lines = ConfigurationSections.places(of: keyword, among: ConfigurationSections.linesWithOptions)
             if !lines.names.isEmpty, keyword == name { return .misplaced(keyword, places: lines.text("line")) }
         }
-        let words = secondWords(of: one)
         if !words.isEmpty {
             guard two != one else { return .missingArgument(of: one, shape: words.joined(separator: "|")) }
             let word = String(two.dropFirst(one.count + 1))

@@ -63,10 +63,10 @@ extension ProxySection {
         line.next += 1
         let name = try line.takeName()
         let matches = configuration.namedDefaults.filter { $0.name == name }
-        guard matches.count < 2 else { throw .ambiguous(name, kind: "'defaults' section") }
+        guard matches.count < 2 else { throw .ambiguous(name, kind: ConfigurationProblem.defaultsKind) }
         guard let found = matches.first else {
             let names = configuration.namedDefaults.map(\.name)
-            throw .unknownName(name, kind: "'defaults' section", of: "from", suggestion: Spelling.nearest(to: name, among: names))
+            throw .unknownName(name, kind: ConfigurationProblem.defaultsKind, of: "from", suggestion: Spelling.nearest(to: name, among: names))
         }
         draft = found.inherited(by: Self.kind, name: draft.name, location: draft.location)
         if let problem = configuration.use(found, isNamed: true) { line.warn(problem) }
