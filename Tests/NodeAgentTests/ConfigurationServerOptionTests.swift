@@ -19,6 +19,12 @@ struct ConfigurationServerOptionTests {
         }
     }
 
+    @Test("an empty item of a list is reported with the whole list", arguments: ["allow-dup-ip,", ",ignore-weight", "allow-dup-ip,,ignore-weight"])
+    func emptyItem(list: String) {
+        let text = "t.cfg:2: invalid value '\(list)' for 'resolve-opts' in section 'backend b'; write names separated by commas, none of them empty"
+        #expect(Self.server("resolve-opts \(list)").alerts == [text])
+    }
+
     @Test("'resolve-opts' is a list; the last of contradicting ones counts")
     func resolveOptions() {
         #expect(Self.server("").server?.resolveOptions == ResolveOptions())

@@ -136,7 +136,11 @@ struct ConfigurationLine {
     /// Takes a list of `choices`, separated by commas.
     mutating func takeList<Value>(_ choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> [Value] {
         var values: [Value] = []
-        for word in try takeRequired().split(separator: ",", omittingEmptySubsequences: false) { values.append(try choice(String(word), among: choices)) }
+        let list = try takeRequired()
+        for word in list.split(separator: ",", omittingEmptySubsequences: false) {
+            guard !word.isEmpty else { throw .badValue(list, of: keyword, expected: "names separated by commas, none of them empty") }
+            values.append(try choice(String(word), among: choices))
+        }
         return values
     }
 
