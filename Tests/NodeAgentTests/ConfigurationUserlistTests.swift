@@ -55,6 +55,6 @@ struct ConfigurationUserlistTests {
         }
         let users = (0...UserlistSection.usersMax).map { " user u\($0)\n" }.joined()
         let problems = Configuration.read("userlist u\n" + users).diagnostics.map(\.problem)
-        #expect(problems == [.tooMany(what: "users in a section", limit: UserlistSection.usersMax)])
+        #expect(problems == [.tooMany(what: "users", limit: UserlistSection.usersMax)])
     }
 }

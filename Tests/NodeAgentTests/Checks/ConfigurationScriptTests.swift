@@ -275,7 +275,15 @@ struct ConfigurationScriptTests {
     func limit() {
         let rules = (0..<CheckScript.stepsMax).map { "tcp-check send \($0)" }
         let problems = Configuration.read(Self.backend(["option tcp-check"] + rules)).diagnostics.filter { $0.severity == .alert }.map(\.problem)
-        #expect(problems.first == .tooMany(what: "'tcp-check' lines in a section", limit: CheckScript.stepsMax - 2))
+        #expect(problems == [.tooMany(what: "'tcp-check' lines", limit: CheckScript.stepsMax - 2)], "reported once")
+    }
+
+    @Test("with a long regular expression that is invalid show its beginning")
+    func longExpression() throws {
+        let pattern = "(" + String(repeating: "a b", count: 400)
+        let alert = try #require(Configuration.read(Self.backend(["tcp-check expect rstring \"\(pattern)\""])).diagnostics.first { $0.severity == .alert })
+        #expect(alert.problem.what == "invalid regular expression '\(pattern.prefix(80))...' after 'tcp-check expect'")
+        #expect(alert.excerpt?.columns == 27..<107, "\(String(describing: alert.excerpt?.columns))")
     }
 
     @Test("are no check of the clients' port if they connect elsewhere")

@@ -227,7 +227,7 @@ extension ConfigurationProblem {
         }
     }
 
-    /// The texts in single quotes.
+    /// The texts in single quotes, without the dots at the end of a text that is cut.
     private static func quotations(in text: String) -> [String] {
         var quotations: [String] = []
         var rest = text[...]
@@ -236,7 +236,7 @@ extension ConfigurationProblem {
             let isQuote = quote == rest.startIndex || " (".contains(rest[rest.index(before: quote)])
             rest = rest[rest.index(after: quote)...]
             guard isQuote, let end = rest.firstIndex(of: "'") else { continue }
-            quotations.append(String(rest[..<end]))
+            quotations.append(String(rest[..<end].hasSuffix("...") ? rest[..<end].dropLast(3) : rest[..<end]))
             rest = rest[rest.index(after: end)...]
         }
         return quotations

@@ -69,7 +69,10 @@ struct SourceLine {
         var parts = subject.split(separator: " ").map(String.init)
         // "use_backend ... if": the words in between vary.
         if let gap = parts.lastIndex(of: "...") { parts.removeSubrange(...gap) }
-        let searches: [([String], (String, String) -> Bool)] = [([subject], ==), (parts, ==), (parts, ConfigurationCondition.contains)]
+        let searches: [([String], (String, String) -> Bool)] = [
+            ([subject], ==), (parts, ==), ([subject].filter { !$0.isEmpty }, ConfigurationCondition.contains),
+            (parts, ConfigurationCondition.contains),
+        ]
         for (wanted, isLast) in searches {
             guard let last = wanted.last, wanted.count <= words.count else { continue }
             let starts = (0...(words.count - wanted.count)).filter { start in

@@ -79,7 +79,7 @@ struct ResolversSection: ConfigurationSection {
     @Sendable private static func nameserver(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let name = try line.takeName()
         let (address, transport) = try AddressReader(line).readNameserver(line.takeRequired())
-        guard section.nameservers.count < nameserversMax else { throw .tooMany(what: "nameservers in a section", limit: nameserversMax) }
+        guard section.nameservers.count < nameserversMax else { throw .tooMany(what: "nameservers", limit: nameserversMax) }
         guard !section.nameservers.contains(where: { $0.name == name }) else {
             throw .badValue(name, of: line.keyword, expected: "a name that no other nameserver of the section has")
         }

@@ -72,7 +72,7 @@ struct UserlistSection: ConfigurationSection {
         let name = try line.takeText("a group's name")
         let users = line.peek == nil ? nil : try line.takeMembers("users")
         if list.groups.contains(name) { return line.warn(duplicate("group", name)) }
-        guard list.groups.count < groupsMax else { throw .tooMany(what: "groups in a section", limit: groupsMax) }
+        guard list.groups.count < groupsMax else { throw .tooMany(what: "groups", limit: groupsMax) }
         list.groups.append(name)
         if let users { list.members.append(users) }
     }
@@ -91,7 +91,7 @@ struct UserlistSection: ConfigurationSection {
             }
         }
         if list.users.contains(name) { return line.warn(duplicate("user", name)) }
-        guard list.users.count < usersMax else { throw .tooMany(what: "users in a section", limit: usersMax) }
+        guard list.users.count < usersMax else { throw .tooMany(what: "users", limit: usersMax) }
         list.users.append(name)
         if let groups { list.members.append(groups) }
     }

@@ -23,7 +23,7 @@ enum BindKeywords {
     @Sendable private static func bind(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let binds = try readBinds(&line)
         guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else {
-            throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
+            throw .tooMany(what: "addresses", limit: ProxyDraft.bindsMax)
         }
         if let number = binds.first?.number {
             guard binds.count == 1 else { throw .custom("'id \(number)' of several addresses", advice: "write one line for each address") }

@@ -31,13 +31,16 @@ extension ConfigurationLine {
         }
     }
 
+    /// How much of an invalid regular expression a message shows.
+    private static var expressionCharactersMax: Int { 80 }
+
     private mutating func takeRegularExpression(isCaseSensitive: Bool = true) throws(ConfigurationProblem) -> RegularExpression {
         let word = try takeText("a regular expression")
         do throws(RegularExpression.SyntaxError) {
             return try RegularExpression(word, isCaseSensitive: isCaseSensitive)
         } catch {
-            throw .custom(
-                "invalid regular expression '\(word)' after '\(keyword)'", advice: "at byte \(error.offset + 1): \(error.reason)")
+            let shown = word.count <= Self.expressionCharactersMax ? word : String(word.prefix(Self.expressionCharactersMax)) + "..."
+            throw .custom("invalid regular expression '\(shown)' after '\(keyword)'", advice: "at byte \(error.offset + 1): \(error.reason)")
         }
     }
 

@@ -39,6 +39,8 @@ struct CheckRuleSet: Equatable, Sendable {
     private(set) var request: HTTPCheckRequest?
     /// True for the rules of a `defaults` section.
     private(set) var isInherited = false
+    /// True once a line beyond the limit has been reported: further ones are not.
+    private var isOverfull = false
     /// True when the family's option has been used, here or in `defaults`.
     var isUsed = false
 
@@ -52,7 +54,7 @@ struct CheckRuleSet: Equatable, Sendable {
     /// Removes the rules of a `defaults` section.
     mutating func dropInherited() {
         guard isInherited else { return }
-        (rules, words, request, isInherited) = ([], [], nil, false)
+        (rules, words, request, isInherited, isOverfull) = ([], [], nil, false, false)
     }
 
     /// Adds the rule of a line.
@@ -60,7 +62,9 @@ struct CheckRuleSet: Equatable, Sendable {
         dropInherited()
         // An implied connect and an implied expectation may be added.
         guard rules.count < CheckScript.stepsMax - 2 else {
-            throw .tooMany(what: "'\(line.keyword.prefix { $0 != " " })' lines in a section", limit: CheckScript.stepsMax - 2)
+            if isOverfull { return }
+            isOverfull = true
+            throw .tooMany(what: "'\(line.keyword.prefix { $0 != " " })' lines", limit: CheckScript.stepsMax - 2)
         }
         var rule = CheckRule(content: content, location: line.location)
         if case .step(let step) = content {

@@ -41,7 +41,7 @@ enum ServerKeywords {
     }
 
     private static func append(_ draft: ServerDraft, to proxy: inout ProxyDraft) throws(ConfigurationProblem) {
-        guard proxy.backend.servers.count < ProxyDraft.serversMax else { throw .tooMany(what: "servers in a section", limit: ProxyDraft.serversMax) }
+        guard proxy.backend.servers.count < ProxyDraft.serversMax else { throw .tooMany(what: "servers", limit: ProxyDraft.serversMax) }
         let server = draft.finished
         guard proxy.serverNames.insert(server.name).inserted else {
             let first = proxy.backend.servers.first { $0.name == server.name }
@@ -114,7 +114,7 @@ enum ServerKeywords {
         guard (1...2).contains(ends.count), let first = ends.count == 1 ? 1 : ends[0], let last = ends[ends.count - 1], first <= last else {
             throw .badValue(word, of: line.keyword, expected: expected)
         }
-        guard last - first < ProxyDraft.serversMax else { throw .tooMany(what: "servers in a section", limit: ProxyDraft.serversMax) }
+        guard last - first < ProxyDraft.serversMax else { throw .tooMany(what: "servers", limit: ProxyDraft.serversMax) }
         return first...last
     }
 }
