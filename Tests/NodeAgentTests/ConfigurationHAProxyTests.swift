@@ -93,7 +93,13 @@ struct ConfigurationHAProxyTests {
         + ["defaults a from b\n", "defaults b\ndefaults a from b\n", "defaults b\ndefaults b\ndefaults a from b\n", "defaults a!\n", "defaults a:b\n"].map {
             $0 + listen("option tcplog")
         }
-        + checks.map(listen)
+        + checks.map(listen) + tracking
+
+    /// A server of another proxy, where both, one or none of the proxies have a line.
+    private static let tracking: [String] = [("", ""), ("", line404), (line404, ""), (line404, line404)].map { theirs, own in
+        "backend b\n\(timeouts) \(theirs)\n server t 127.0.0.1:8 check\n" + listen("\(own)\n server u 127.0.0.1:7 track b/t")
+    }
+    private static let line404 = "http-check disable-on-404"
 
     private static let tuning = [
         "busy-polling", "no busy-polling", "noepoll", "nosplice", "noreuseport", "maxpipes 10", "spread-checks 5", "spread-checks 50", "spread-checks 51",

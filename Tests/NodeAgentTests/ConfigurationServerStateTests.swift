@@ -164,6 +164,21 @@ struct ConfigurationServerStateTests {
         }
     }
 
+    @Test("a tracked server of a proxy that differs in 'http-check disable-on-404' is refused", arguments: [false, true])
+    func mixedStates(isTracker: Bool) {
+        let text = "backend a\n server s 10.0.0.1:1 check\n#1\nlisten b\n bind :1\n server t 10.0.0.2:1 track a/s\n#2\n"
+        let setting = " http-check disable-on-404"
+        let mixed = text.replacing(isTracker ? "#2" : "#1", with: setting)
+        let alerts = Configuration.alerts(Configuration.read(mixed).diagnostics)
+        #expect(
+            alerts == [
+                "t.cfg:6: 'track' across proxies of which only one has 'http-check disable-on-404' in section 'listen b'; "
+                    + "add 'http-check disable-on-404' to section '\(isTracker ? "backend a" : "listen b")'"
+            ])
+        let both = text.replacing("#1", with: setting).replacing("#2", with: setting)
+        #expect(Configuration.alerts(Configuration.read(both).diagnostics).isEmpty)
+    }
+
     // MARK: Initial states
 
     @Test(

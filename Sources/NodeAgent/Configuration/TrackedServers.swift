@@ -11,6 +11,7 @@ extension ConfigurationChecks {
         }
         for line in lines {
             guard let tracked = trackedServer(line.reference, of: line.server, in: line.section) else { continue }
+            requireSameStates(of: tracked, and: line.server, line.reference, in: line.section)
             configuration.backends[line.server.backend].servers[line.server.server].tracked = tracked
         }
         var looping: Set<ServerReference> = []
@@ -31,6 +32,17 @@ extension ConfigurationChecks {
         }
         // The alert prevents the start. Without the circle, later steps that follow a chain come to its end.
         for server in looping { configuration.backends[server.backend].servers[server.server].tracked = nil }
+    }
+
+    /// Reports a server whose proxy differs from that of the tracked server in 'http-check disable-on-404': with it, checks have one more result. As in HAProxy,
+    /// such a server cannot copy the state.
+    private mutating func requireSameStates(of tracked: ServerReference, and server: ServerReference, _ reference: TrackReference, in section: String) {
+        let owners = [tracked, server].compactMap { place in proxies.last { $0.hasBackend && $0.name == configuration.backends[place.backend].name } }
+        guard owners.count == 2, owners[0].checkRules.passesOn404 != owners[1].checkRules.passesOn404 else { return }
+        let lacking = owners[owners[0].checkRules.passesOn404 ? 1 : 0].title
+        let problem = ConfigurationProblem.custom(
+            "'track' across proxies of which only one has 'http-check disable-on-404'", advice: "add 'http-check disable-on-404' to section '\(lacking)'")
+        report(.alert, problem, at: reference.server.location, in: section)
     }
 
     private subscript(_ server: ServerReference) -> Server { configuration.backends[server.backend].servers[server.server] }
