@@ -110,6 +110,16 @@ struct ConfigurationUnixBindTests {
         #expect(stats.endpoint == .unix("/run/stats.sock") && stats.permissions == nil && stats.user == nil)
     }
 
+    @Test("has the first of several prefixes, with a warning, and the last of several owners: measured with haproxy 2.6")
+    func repeated() {
+        let text = "global\n unix-bind prefix /run prefix /a user a\n unix-bind prefix /b user b\nlisten a\n bind /a.sock\n"
+        let (configuration, diagnostics) = Configuration.read(text)
+        let duplicates = diagnostics.filter { $0.problem.what == "duplicate 'unix-bind prefix'" }
+        #expect(duplicates.map(\.location.line) == [2, 3] && duplicates.allSatisfy { $0.severity == .warning })
+        #expect(configuration.frontends.first?.binds.first?.endpoint == .unix("/run/a.sock"))
+        #expect(configuration.global.unixBind.user == "b" && configuration.global.unixBind.userLocation?.line == 3)
+    }
+
     @Test("makes two paths equal that are the same with the prefix")
     func duplicates() {
         let text = "global\n unix-bind prefix /run\n stats socket /run/a.sock\nlisten a\n bind /a.sock\n"

@@ -365,6 +365,7 @@ struct Startup {
         privileges.directory = global.chroot
         if let user = global.user { privileges.userIdentifier = try accounts.userIdentifier(user, for: "global: 'user'") }
         if let group = global.group { privileges.groupIdentifier = try accounts.groupIdentifier(group, for: "global: 'group'") }
+        try global.unixBind.requireAccounts(accounts)
         privileges.kept = sources.capabilities
         return privileges
     }

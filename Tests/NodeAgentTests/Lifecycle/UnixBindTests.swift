@@ -40,6 +40,18 @@ struct UnixBindTests {
         #expect(found.allSatisfy { $0?.st_uid == user && $0?.st_gid == group })
     }
 
+    @Test("needs the accounts of 'unix-bind' even without a path, and names its line")
+    func requiredAccounts() throws {
+        let accounts = AccountFiles(passwd: "alice:x:1:1::/:/bin/sh\n", group: "staff:x:1:\n")
+        func check(_ options: String) throws { try Configuration.read("global\n unix-bind \(options)\n").configuration.global.unixBind.requireAccounts(accounts) }
+        try check("user alice group staff")
+        try check("uid 7 gid 7 mode 600")
+        for (options, account) in [("user bob", "user 'bob'"), ("group wheel", "group 'wheel'")] {
+            let error = #expect(throws: StartError.self) { try check(options) }
+            #expect(error.map { "\($0)".hasPrefix("t.cfg:2: 'unix-bind': no \(account)") } == true, "\(String(describing: error))")
+        }
+    }
+
     @Test("needs an account that the machine has", arguments: ["user bob", "group wheel"])
     func unknown(option: String) throws {
         var (checked, opened) = (self.sockets(), self.sockets())

@@ -95,6 +95,10 @@ struct GlobalSettings: Equatable, Sendable {
 struct UnixBindSettings: Equatable, Sendable {
     /// The text before each path.
     var prefix = ""
+    /// The lines that set the prefix, the owner and the group; `nil` if none does.
+    var prefixLocation: ConfigurationLocation?
+    var userLocation: ConfigurationLocation?
+    var groupLocation: ConfigurationLocation?
     /// Permission bits.
     var permissions: UInt32?
     /// The paths' owner: a name, or a number as text.
