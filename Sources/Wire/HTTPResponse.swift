@@ -55,6 +55,7 @@ package struct HTTPResponse: Equatable, Sendable {
         case .length(let length): (Array(bytes.prefix(length)), bytes.count >= length)
         case .chunked: chunkedBody(in: bytes)
         case .untilEnd: (Array(bytes), hasEnded)
+        case .arrived: (Array(bytes), true)
         }
     }
 

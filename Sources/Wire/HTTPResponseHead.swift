@@ -15,7 +15,7 @@ package struct HTTPResponseHead: Equatable, Sendable {
 
     /// How the end of the body is found.
     package enum Framing: Equatable, Sendable {
-        /// No body: an interim response, 204, 304, or the answer to HEAD.
+        /// No body: 204, 304, the answer to HEAD, or an interim response.
         case none
         /// A number of bytes.
         case length(Int)
@@ -23,6 +23,8 @@ package struct HTTPResponseHead: Equatable, Sendable {
         case chunked
         /// The end of the stream.
         case untilEnd
+        /// The bytes that have arrived with the head: 101, after which both sides speak another protocol.
+        case arrived
     }
 
     /// The outcome of parsing the first bytes of a response.
@@ -136,6 +138,7 @@ package struct HTTPResponseHead: Equatable, Sendable {
             default: break
             }
         }
+        if status == 101 { return .arrived }
         if (100..<200).contains(status) || status == 204 || status == 304 { return Framing.none }
         return isChunked ? .chunked : length.map { .length($0) } ?? .untilEnd
     }

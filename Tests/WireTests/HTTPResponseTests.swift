@@ -69,6 +69,7 @@ struct HTTPResponseHeadTests {
             ("200 OK\r\nContent-Length: 5\r\nContent-Length: 5", .length(5)), ("200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5", .chunked),
             ("200 OK\r\nTransfer-Encoding: gzip, Chunked", .chunked), ("200 OK\r\nTransfer-Encoding: gzip", .untilEnd), ("200 OK", .untilEnd),
             ("204 No\r\nContent-Length: 5", .none), ("304 No", .none), ("100 Continue", .none),
+            ("101 Switching Protocols\r\nContent-Length: 5", .arrived),
         ]
         for (text, framing) in cases { #expect(head("HTTP/1.1 \(text)\r\n\r\n")?.framing == framing, "\(text)") }
     }
@@ -107,6 +108,16 @@ struct HTTPResponseTests {
         "is malformed with malformed chunks", arguments: ["ZZ\r\n", "3\r\nhelx", "123456789", "3x\r\n", "\r\n", "-1\r\n", "3\r\nhel\r\nZZ\r\nlo\r\n0\r\n\r\n"])
     func malformedChunks(text: String) {
         #expect(parse(Self.head + "Transfer-Encoding: chunked\r\n\r\n" + text) == .malformed)
+    }
+
+    @Test("has the bytes after 101 as its body, as far as they have arrived, as in HAProxy")
+    func switching() throws {
+        let head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"
+        for text in ["", "hello"] {
+            let found = try #require(body(head + text))
+            #expect(found.text == text && found.isComplete)
+        }
+        #expect(body(head + "hello", isOfHead: true)?.text.isEmpty == true)
     }
 
     @Test("counts an interim response as the head, and the final one as the body, as HAProxy's checks do")

@@ -111,6 +111,13 @@ struct HTTPCheckLogTests {
         http(
             "expect string ell", answers: ["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
             log: "Layer7 invalid response, info: \"HTTP content check could not find a response body\""),
+        http("expect string ell", answers: ["HTTP/1.1 101 Switching\r\n\r\nhello"], log: "Layer7 check passed, code: 101"),
+        http(
+            "expect string ell", answers: ["HTTP/1.1 101 Switching\r\n\r\nxxx"],
+            log: "Layer7 invalid response, info: \"HTTP content check did not match\""),
+        http(
+            "expect string ell", answers: ["HTTP/1.1 101 Switching\r\n\r\n"],
+            log: "Layer7 invalid response, info: \"HTTP content check could not find a response body\""),
         http("expect string ell", answers: ["HTTP/1.0 200 OK\r\n\r\nhelXX"], log: "Layer7 timeout"),
         http(
             "expect string ell", answers: ["HTTP/1.0 200 OK\r\n\r\nhelXX"], then: .ends,
