@@ -269,6 +269,10 @@ struct CheckFormatTests {
         ("%[res.payload(0,3)] %[res.len]", "+OK x\r\n", "+OK 7"), ("%[res.payload(0,0),cut_crlf]|%[res.payload(3,0)]", "+OK x\r\n", "+OK x| x\r\n"),
         ("%[res.payload(9,0)]%[res.payload(0,9)]", "+OK x\r\n", ""), ("%[srv_name]-%[be_name]", "", "s1-b1"), ("%[date]%[date(),length]", "", "179604381410"),
         ("%[str(a),,upper]|%[str( a),ltrim]|%[str(a ),rtrim()]|%[int(9223372036854775807)]", "", "A| a|a |9223372036854775807"),
+        (
+            "got %[res.payload(0,0)] len %[res.len]|%[res.payload(0,0),upper]|%[res.payload(0,0),length]|%[res.payload(0,0),hex]", "ab\0cd",
+            "got ab len 5|AB|2|6162006364"
+        ),
         ("%[int(-9223372036854775808)]%[str()]", "", "-9223372036854775808"), ("%[int(-3)] %[int(3),hex]", "", "-3 0000000000000003"),
         ("%[var(check.unset)]", "", ""),
     ]

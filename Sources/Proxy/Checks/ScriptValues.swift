@@ -5,10 +5,10 @@ enum ScriptValue: Equatable, Sendable {
     case bytes([UInt8])
     case number(Int64)
 
-    /// The text of the value.
+    /// The text of the value. As in HAProxy, a text ends before the first NUL.
     var text: [UInt8] {
         switch self {
-        case .bytes(let bytes): bytes
+        case .bytes(let bytes): Array(bytes.prefix { $0 != 0 })
         case .number(let number): Array(String(number).utf8)
         }
     }
