@@ -81,7 +81,7 @@ struct SourceLine {
             }
             // The last of the places that have been taken, or else the first one after them.
             guard let start = starts.last(where: { $0 + wanted.count <= next }) ?? starts.first else { continue }
-            if wanted.count == 1, let part = part(last, of: start) { return part }
+            if wanted.count == 1, last != words[start], let part = part(last, of: start) { return part }
             return columns[start].lowerBound..<columns[start + wanted.count - 1].upperBound
         }
         return nil
