@@ -110,7 +110,7 @@ struct ConfigurationUnixBindTests {
         #expect(stats.endpoint == .unix("/run/stats.sock") && stats.permissions == nil && stats.user == nil)
     }
 
-    @Test("has the first of several prefixes, with a warning, and the last of several owners: measured with haproxy 2.6")
+    @Test("has the first of several prefixes, with a warning, as in haproxy 2.6, and the last of several owners")
     func repeated() {
         let text = "global\n unix-bind prefix /run prefix /a user a\n unix-bind prefix /b user b\nlisten a\n bind /a.sock\n"
         let (configuration, diagnostics) = Configuration.read(text)

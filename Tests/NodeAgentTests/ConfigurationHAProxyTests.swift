@@ -95,7 +95,7 @@ struct ConfigurationHAProxyTests {
         }
         + checks.map(listen) + tracking
 
-    /// A server of another proxy, where both, one or none of the proxies have a line.
+    /// A server that tracks a server of another proxy, where both proxies, one proxy or no proxy has a line.
     private static let tracking: [String] = [("", ""), ("", line404), (line404, ""), (line404, line404)].map { theirs, own in
         "backend b\n\(timeouts) \(theirs)\n server t 127.0.0.1:8 check\n" + listen("\(own)\n server u 127.0.0.1:7 track b/t")
     }

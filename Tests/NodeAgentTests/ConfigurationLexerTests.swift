@@ -102,7 +102,7 @@ struct ConfigurationLexerTests {
         #expect(try lexer.read([0x61, 0x20, 0x23, 0xff, 0x00]).words == ["a"])
     }
 
-    @Test("with an escape for such a byte are refused with the escape as the file has it")
+    @Test("with escapes for bytes that are not text are refused, and the message shows the escape")
     func refusesBytes() {
         let backend = "backend b\n timeout connect 1s\n timeout server 1s\n option tcp-check\n"
         let problem = Configuration.read(backend + #" tcp-check send "a\xff""# + "\n").diagnostics.first?.problem

@@ -21,7 +21,7 @@ struct ConfigurationServerOptionTests {
 
     @Test("an empty item of a list is reported with the whole list", arguments: ["allow-dup-ip,", ",ignore-weight", "allow-dup-ip,,ignore-weight"])
     func emptyItem(list: String) {
-        let text = "t.cfg:2: invalid value '\(list)' for 'resolve-opts' in section 'backend b'; write names separated by commas, none of them empty"
+        let text = "t.cfg:2: invalid value '\(list)' for 'resolve-opts' in section 'backend b'; write names separated by commas, without an empty name"
         #expect(Self.server("resolve-opts \(list)").alerts == [text])
     }
 

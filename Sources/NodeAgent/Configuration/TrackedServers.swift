@@ -35,7 +35,7 @@ extension ConfigurationChecks {
     }
 
     /// Reports a server whose proxy differs from that of the tracked server in 'http-check disable-on-404': with it, checks have one more result. As in HAProxy,
-    /// such a server cannot copy the state.
+    /// the states of these servers cannot be copied.
     private mutating func requireSameStates(of tracked: ServerReference, and server: ServerReference, _ reference: TrackReference, in section: String) {
         let owners = [tracked, server].compactMap { place in proxies.last { $0.hasBackend && $0.name == configuration.backends[place.backend].name } }
         guard owners.count == 2, owners[0].checkRules.passesOn404 != owners[1].checkRules.passesOn404 else { return }

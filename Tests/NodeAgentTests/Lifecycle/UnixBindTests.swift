@@ -43,7 +43,9 @@ struct UnixBindTests {
     @Test("needs the accounts of 'unix-bind' even without a path, and names its line")
     func requiredAccounts() throws {
         let accounts = AccountFiles(passwd: "alice:x:1:1::/:/bin/sh\n", group: "staff:x:1:\n")
-        func check(_ options: String) throws { try Configuration.read("global\n unix-bind \(options)\n").configuration.global.unixBind.requireAccounts(accounts) }
+        func check(_ options: String) throws {
+            try Configuration.read("global\n unix-bind \(options)\n").configuration.global.unixBind.requireAccounts(accounts)
+        }
         try check("user alice group staff")
         try check("uid 7 gid 7 mode 600")
         for (options, account) in [("user bob", "user 'bob'"), ("group wheel", "group 'wheel'")] {

@@ -174,7 +174,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
 }
 
 extension ConfigurationProblem {
-    /// The kind of the names after `from`. Such a section must come before those that name it.
+    /// The kind of the names after `from`. A `defaults` section must come before the sections that name it.
     static let defaultsKind = "'defaults' section"
     /// The number of keywords that a message about a section names.
     static let keywordsShownMax = 12

@@ -138,7 +138,7 @@ struct ConfigurationLine {
         var values: [Value] = []
         let list = try takeRequired()
         for word in list.split(separator: ",", omittingEmptySubsequences: false) {
-            guard !word.isEmpty else { throw .badValue(list, of: keyword, expected: "names separated by commas, none of them empty") }
+            guard !word.isEmpty else { throw .badValue(list, of: keyword, expected: "names separated by commas, without an empty name") }
             values.append(try choice(String(word), among: choices))
         }
         return values
