@@ -339,13 +339,13 @@ struct ConfigurationInheritanceTests {
     }
 
     static let limits: [(text: String, what: String)] = [
-        ("backend a\n server-template s 4097 db:1\n", "servers in a section"),
-        ("backend a\n server-template s 4096 db:1\n server t db:1\n", "servers in a section"),
+        ("backend a\n server-template s 4097 db:1\n", "servers"),
+        ("backend a\n server-template s 4096 db:1\n server t db:1\n", "servers"),
         ("frontend a\n bind :1-1025\n", "addresses on a 'bind' line"),
-        ("frontend a\n bind :1-1024\n bind :2000\n", "addresses in a section"),
+        ("frontend a\n bind :1-1024\n bind :2000\n", "addresses"),
         ("global\n" + String(repeating: " log 1.2.3.4 local0\n", count: 65), "'log' lines"),
         ((0...4_096).map { "backend b\($0)\n" }.joined(), "sections"),
-        ("resolvers a\n" + (0...16).map { " nameserver n\($0) 1.2.3.4:53\n" }.joined(), "nameservers in a section"),
+        ("resolvers a\n" + (0...16).map { " nameserver n\($0) 1.2.3.4:53\n" }.joined(), "nameservers"),
     ]
 
     @Test("and all other lists have limits", arguments: limits)

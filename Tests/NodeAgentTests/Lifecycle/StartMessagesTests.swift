@@ -144,6 +144,6 @@ struct StartNamesTests {
         let diagnostic = Diagnostic(severity: .alert, location: ConfigurationLocation(file: "t.cfg", line: 2), section: nil, problem: problem)
         let located = ConfigurationReader(environment: [:]).locating([diagnostic], in: [("t.cfg", Array(text.utf8))])
         #expect(located.first?.excerpt?.rendered.source == " bind front.test:3306")
-        #expect(located.first?.excerpt?.rendered.carets == "      ^^^^^^^^^^^^^^^")
+        #expect(located.first?.excerpt?.rendered.carets == "      ^^^^^^^^^^")
     }
 }
