@@ -15,10 +15,10 @@ extension ConfigurationLine {
         case .unknownAlias(let alias): return Self.isForeign(alias: alias) ? keep : .badValue(error.expression, of: keyword, expected: "%% for a percent sign")
         case .unknownFetch(let name):
             if ForeignExpressions.fetches.contains(name) { return keep }
-            return unknownName(name, among: CheckExpression.fetchNames(in: kind), expected: expected)
+            return unknownName(name, of: word, among: CheckExpression.fetchNames(in: kind), expected: expected)
         case .unknownConverter(let name):
             if ForeignExpressions.converters.contains(name) { return keep }
-            return unknownName(name, among: CheckExpression.converterNames, expected: nil)
+            return unknownName(name, of: word, among: CheckExpression.converterNames, expected: nil)
         case .unknownVariable(let name):
             return CheckExpression.isForeignVariable(name) ? keep : .badValue(error.expression, of: keyword, expected: Self.variableExpected)
         case .notInHTTP: return .unsupported(error.expression, advice: "an HTTP response is not available as bytes: keep HAProxy for this proxy")
@@ -39,7 +39,7 @@ extension ConfigurationLine {
     }
 
     /// The problem of a name that neither program has.
-    private func unknownName(_ name: String, among names: [String], expected: String?) -> ConfigurationProblem {
+    private func unknownName(_ name: String, of word: String, among names: [String], expected: String?) -> ConfigurationProblem {
         guard !name.isEmpty else { return .badValue(word, of: keyword, expected: expected ?? "an expression such as res.payload(0,3),cut_crlf") }
         guard !name.contains(" ") else { return .badValue(name, of: keyword, expected: "the expression without blanks") }
         let suggestion = Spelling.nearest(to: name, among: names)
