@@ -181,7 +181,7 @@ extension PlantedError {
         PlantedError(
             "unsupported-acl", line: 31,
             #"unsupported 'acl' in section 'frontend shop'"#,
-            #"keep HAProxy for this proxy, since it decides which sessions are served, and how"#),
+            #"keep HAProxy for this proxy, since the keyword decides which sessions are served, and how"#),
         PlantedError(
             "conditional-backend", line: 31,
             #"unsupported 'use_backend ... if' in section 'frontend shop'"#,

@@ -26,7 +26,7 @@ struct DiagnosticSummaryTests {
             diagnostics.map(\.description) == [
                 "t.cfg:3: section 'frontend x' cannot run here: acl (lines 3, 5), tcp-request (line 4), use_backend ... if (line 6), "
                     + "ssl (line 7); keep HAProxy for this proxy",
-                "t.cfg:9: unsupported 'acl' in section 'backend z'; keep HAProxy for this proxy, since it decides which sessions are served, and how",
+                "t.cfg:9: unsupported 'acl' in section 'backend z'; keep HAProxy for this proxy, since the keyword decides which sessions are served, and how",
             ])
         #expect(diagnostics.first?.excerpt?.rendered.source == "    acl a src 10.0.0.0/8" && diagnostics.first?.excerpt?.rendered.carets == "    ^^^")
     }

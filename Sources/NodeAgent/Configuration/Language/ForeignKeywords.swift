@@ -20,9 +20,9 @@ struct ForeignKeywords: Sendable {
         case removed(replacement: String)
 
         static let checksServers = decisive("without this check a server that cannot serve gets sessions")
-        static let choosesClients = decisive("it decides which clients may connect")
-        static let choosesServers = decisive("it decides which server a session gets")
-        static let reachesServers = decisive("it decides how servers are reached")
+        static let choosesClients = decisive("the keyword decides which clients may connect")
+        static let choosesServers = decisive("the keyword decides which server a session gets")
+        static let reachesServers = decisive("the keyword decides how servers are reached")
         static let removeLine = harmless(advice: "remove the line: it does not change which clients are served or by which server")
         static let removeOption = harmless(advice: "remove the option")
 

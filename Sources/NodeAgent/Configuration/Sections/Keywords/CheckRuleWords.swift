@@ -91,7 +91,7 @@ extension ConfigurationLine {
             case .linger: connect.lingers = true
             case .comment: comment = try takeComment()
             case .encrypted: throw .encryption("\(keyword) \(word)")
-            case .foreign: throw .unsupported("\(keyword) \(word)", advice: "keep HAProxy for this proxy, since it decides how servers are reached")
+            case .foreign: throw .unsupported("\(keyword) \(word)", advice: "keep HAProxy for this proxy, since the keyword decides how servers are reached")
             }
         }
         return (connect, comment)

@@ -88,7 +88,7 @@ enum ProxyForeignKeywords {
             .harmless(advice: "write 'option tcplog'"),
             "log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps"),
         ForeignKeywords(
-            .decisive("it decides which sessions are served, and how"),
+            .decisive("the keyword decides which sessions are served, and how"),
             "acl;tcp-request;tcp-response;filter;filter-sequence;rate-limit;be-unpublished;force-be-switch"),
         ForeignKeywords(
             .choosesServers,

@@ -16,7 +16,7 @@ enum ServerStateKeywords {
         Keyword("agent-send", .server, "<text>", "What the agent gets when it is asked; default: nothing.", agentSend),
         Keyword(
             "init-state", .server, "none|up|fully-up|down|fully-down",
-            "State before the first check and after maintenance: up until one (`up`) or `fall` checks fail, or down until one (`down`) or `rise` pass; `none`: `up`.",
+            "Initial state, also after maintenance: `up` until a check fails, `fully-up` until `fall` fail; `down` until one passes, `fully-down` until `rise` pass.",
             initialState),
         Keyword("no-agent-check", .server, "", "Cancels `agent-check` from `default-server`.", noAgentCheck),
         Keyword(
