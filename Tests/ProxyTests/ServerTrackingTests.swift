@@ -124,13 +124,13 @@ struct ServerTrackingTests {
         #expect(bench.chain(.setAdministrative(.drain), 0, backend: 1) == ["<133>Server trk/t1 remains in forced drain mode."])
         #expect(
             bench.chain(.setAdministrative(.ready)) == [
-                "<133>Server my/d1 is UP (leaving forced drain).", "<133>Backup Server nolog/n1 is UP (leaving forced drain).",
+                "<133>Server my/d1 is UP (leaving forced drain).", "<133>Backup Server nolog/n1 is UP (leaving drain) via my/d1.",
                 "<133>Server trk/t1 remains in forced drain mode.",
             ])
         #expect(
             bench.chain(.setAdministrative(.ready), 0, backend: 1) == [
-                "<133>Server trk/t1 is UP (leaving forced drain).", "<133>Server chain/c1 is UP (leaving forced drain).",
-                "<133>Server chain/c2 is UP (leaving forced drain).",
+                "<133>Server trk/t1 is UP (leaving forced drain).", "<133>Server chain/c1 is UP (leaving drain) via trk/t1.",
+                "<133>Server chain/c2 is UP (leaving drain) via chain/c1.",
             ])
         _ = bench.chain(.setAdministrative(.maint))
         #expect(

@@ -459,8 +459,8 @@ extension ServerRegistry {
         switch (before.isDrain, now.flags.isDrain) {
         case (false, true): change.log(.notice, "\(title) enters drain state\(isForced ? "" : via)\(counts(change))")
         case (true, false):
-            // As in HAProxy, also for a drain that a tracker inherited.
-            change.log(.notice, "\(title) is \(now.isRunning ? "UP" : "DOWN") (leaving forced drain).")
+            let end = before.contains(.forcedDrain) ? "(leaving forced drain)" : "(leaving drain)\(via)"
+            change.log(.notice, "\(title) is \(now.isRunning ? "UP" : "DOWN") \(end).")
         case (true, true): change.log(.notice, "\(title) remains in \(isForced ? "forced drain mode" : "drain mode\(via)").")
         case (false, false): break
         }

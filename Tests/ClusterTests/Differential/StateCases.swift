@@ -12,6 +12,12 @@ extension DifferentialCase {
             servers: ["9001": .named("s1"), "9002": .named("s2"), "9101": .serving([.send(text("up 100%\n")), .close])], steps: steps)
     }
 
+    private static func leavingDrain(_ server: String, via other: String) -> IntendedDifference {
+        IntendedDifference(
+            why: "3.5 distinguishes the end of an inherited drain, and names its origin",
+            pattern: "(Server \(server) is UP) \\(leaving forced drain\\)\\.$", replacement: "$1 (leaving drain) via \(other).")
+    }
+
     private static let agentColumns = ["status", "weight", "agent_status", "agent_code", "agent_desc", "agent_health"]
 
     static let states: [DifferentialCase] = [
@@ -76,6 +82,9 @@ extension DifferentialCase {
                 .awaitLog("Server CASE_second/t2 is UP"), .awaitLog("status: 2/2 UP"), .command("set server CASE/s1 state drain"),
                 .awaitLog("Server CASE_second/t2 enters drain"), .statistics(["status"]), .command("set server CASE/s1 state ready"),
                 .awaitStatistic("status", of: "s1", is: "UP"),
+            ],
+            differences: [
+                leavingDrain("followers_second/t1", via: "followers/s1"), leavingDrain("followers_second/t2", via: "followers_second/t1"),
             ]),
         DifferentialCase(
             name: "observed", rows: [.observe],
