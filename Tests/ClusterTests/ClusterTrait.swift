@@ -84,7 +84,7 @@ struct ClusterTrait: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Tag {
-    /// The suite measures times that other suites would disturb: none runs meanwhile.
+    /// The suite disturbs the times of other suites, or they disturb its own: it runs alone.
     @Tag static var alone: Self
 }
 

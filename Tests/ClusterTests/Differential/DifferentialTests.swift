@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 extension ClusterSuite {
-    @Suite("With the same file, tsukada and haproxy", .serialized)
+    @Suite("With the same file, tsukada and haproxy", .serialized, .tags(.alone))
     struct DifferentialTests {
         private static let cases =
             DifferentialCase.balancing + DifferentialCase.retrying + DifferentialCase.limits + DifferentialCase.binds + DifferentialCase.checks

@@ -7,7 +7,9 @@ import Synchronization
 import Testing
 
 extension ClusterSuite {
-    @Suite("With real servers, tsukada and haproxy", .serialized, .enabled(if: missingServers == nil || mustRun, Comment(rawValue: missingServers ?? "")))
+    @Suite(
+        "With real servers, tsukada and haproxy", .serialized, .tags(.alone),
+        .enabled(if: missingServers == nil || mustRun, Comment(rawValue: missingServers ?? "")))
     struct RealServerTests {
         @Test("select the same servers")
         func selectTheSame() throws {
