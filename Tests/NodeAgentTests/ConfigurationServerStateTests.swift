@@ -164,6 +164,16 @@ struct ConfigurationServerStateTests {
         }
     }
 
+    @Test("a server that tracks another one may be in the first of two sections with one name, or have the number of another server")
+    func trackAfterOtherErrors() {
+        let text = Self.backend("server s 10.0.0.1:1 check", "server t 10.0.0.2:1 track s") + Self.backend("server s 10.0.0.1:1 check")
+        let duplicates = Configuration.alerts(Configuration.read(text).diagnostics)
+        #expect(duplicates.count == 1 && duplicates[0].contains("duplicate proxy 'b'"), "\(duplicates)")
+        let numbers = Configuration.alerts(
+            Configuration.read(Self.backend("server s 10.0.0.1:1 id 5 check", "server t 10.0.0.2:1 id 5 track s")).diagnostics)
+        #expect(numbers.count == 1 && numbers[0].contains("duplicate 'id 5'"), "\(numbers)")
+    }
+
     @Test("a tracked server of a proxy that differs in 'http-check disable-on-404' is refused", arguments: [false, true])
     func mixedStates(isTracker: Bool) {
         let text = "backend a\n server s 10.0.0.1:1 check\n#1\nlisten b\n bind :1\n server t 10.0.0.2:1 track a/s\n#2\n"

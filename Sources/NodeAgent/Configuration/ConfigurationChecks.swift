@@ -7,8 +7,10 @@ struct ConfigurationChecks {
     /// Whether every line could be parsed. Missing lines are only reported if so.
     let isReadable: Bool
     let proxies: [ProxyDraft]
+    /// The proxies with servers, in the order of `configuration.backends`.
+    let servingProxies: [ProxyDraft]
     let databases: [DatabaseSection]
-    /// Indices into `configuration.backends`, by name.
+    /// Indices into `configuration.backends`, by name. After a duplicate name, which is an alert, the last section of the name counts.
     private(set) var backendIndices: [String: Int] = [:]
 
     /// Prepares the checks of all parsed sections.
@@ -21,6 +23,7 @@ struct ConfigurationChecks {
             for index in proxy.frontend.binds.indices { unixBind.apply(to: &proxy.frontend.binds[index]) }
             return proxy
         }
+        servingProxies = proxies.filter(\.hasBackend)
         databases = draft.all(DatabaseSection.self)
     }
 
@@ -34,7 +37,7 @@ struct ConfigurationChecks {
             configuration.backends.append(backend)
         }
         assignDatabases()
-        assignExternalPrograms(of: proxies)
+        assignExternalPrograms()
         markDiscoveredServers()
         resolveTracking()
         for (index, proxy) in proxies.enumerated() {

@@ -3,8 +3,8 @@ import Proxy
 /// `option external-check`: it needs a program, and the permission of the `global` section.
 extension ConfigurationChecks {
     /// Assigns the programs to the backends, and reports missing and unused lines.
-    mutating func assignExternalPrograms(of proxies: [ProxyDraft]) {
-        for proxy in proxies where proxy.hasBackend && !proxy.backend.isDisabled {
+    mutating func assignExternalPrograms() {
+        for (index, proxy) in servingProxies.enumerated() where !proxy.backend.isDisabled {
             let draft = proxy.externalCheck
             guard let option = draft.option else {
                 warnOfUnused(draft.command, "external-check command", in: proxy.title)
@@ -25,7 +25,6 @@ extension ConfigurationChecks {
                 let expected = "an absolute path, or add a line such as 'external-check path /usr/bin:/bin'"
                 report(.alert, .badValue(command.text, of: "external-check command", expected: expected), at: command.location, in: proxy.title)
             }
-            guard let index = backendIndices[proxy.name] else { continue }
             configuration.backends[index].externalProgram = ExternalProgram(
                 command: command.text, path: draft.path?.text ?? "", location: command.location)
         }

@@ -5,8 +5,7 @@ extension ConfigurationChecks {
     /// Resolves the references of all `track` options. Call it once all backends are combined.
     mutating func resolveTracking() {
         var lines: [(server: ServerReference, reference: TrackReference, section: String)] = []
-        for proxy in proxies where proxy.hasBackend {
-            guard let index = backendIndices[proxy.name] else { continue }
+        for (index, proxy) in servingProxies.enumerated() {
             lines += proxy.tracking.map { (ServerReference(backend: index, server: $0.place), $0.reference, proxy.title) }
         }
         for line in lines {
@@ -37,9 +36,9 @@ extension ConfigurationChecks {
     /// Reports a server whose proxy differs from that of the tracked server in 'http-check disable-on-404': with it, checks have one more result. As in HAProxy,
     /// the states of these servers cannot be copied.
     private mutating func requireSameStates(of tracked: ServerReference, and server: ServerReference, _ reference: TrackReference, in section: String) {
-        let owners = [tracked, server].compactMap { place in proxies.last { $0.hasBackend && $0.name == configuration.backends[place.backend].name } }
-        guard owners.count == 2, owners[0].checkRules.passesOn404 != owners[1].checkRules.passesOn404 else { return }
-        let lacking = owners[owners[0].checkRules.passesOn404 ? 1 : 0].title
+        let (owner, own) = (servingProxies[tracked.backend], servingProxies[server.backend])
+        guard owner.checkRules.passesOn404 != own.checkRules.passesOn404 else { return }
+        let lacking = (owner.checkRules.passesOn404 ? own : owner).title
         let problem = ConfigurationProblem.custom(
             "'track' across proxies of which only one has 'http-check disable-on-404'", advice: "add 'http-check disable-on-404' to section '\(lacking)'")
         report(.alert, problem, at: reference.server.location, in: section)
@@ -50,11 +49,14 @@ extension ConfigurationChecks {
     /// The server that a reference names; `nil`, with a report, if there is none.
     private mutating func trackedServer(_ reference: TrackReference, of server: ServerReference, in section: String) -> ServerReference? {
         let (name, location) = (reference.server.name, reference.server.location)
-        let proxy = reference.proxy ?? configuration.backends[server.backend].name
-        guard let index = backendIndices[proxy] else {
-            let suggestion = Spelling.nearest(to: proxy, among: configuration.backends.map(\.name))
-            report(.alert, .unknownName(proxy, kind: "backend or listen", of: "track", suggestion: suggestion), at: location, in: section)
-            return nil
+        var index = server.backend
+        if let proxy = reference.proxy {
+            guard let named = backendIndices[proxy] else {
+                let suggestion = Spelling.nearest(to: proxy, among: configuration.backends.map(\.name))
+                report(.alert, .unknownName(proxy, kind: "backend or listen", of: "track", suggestion: suggestion), at: location, in: section)
+                return nil
+            }
+            index = named
         }
         let names = configuration.backends[index].servers.map(\.name)
         guard let place = names.firstIndex(of: name) else {

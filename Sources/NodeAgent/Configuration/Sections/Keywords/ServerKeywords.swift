@@ -47,11 +47,11 @@ enum ServerKeywords {
             let first = proxy.backend.servers.first { $0.name == server.name }
             throw .duplicate(server.name, kind: "server", first: first?.location ?? server.location)
         }
-        if let reference = draft.tracked { proxy.tracking.append((proxy.backend.servers.count, reference)) }
         if let reference = draft.resolvers, proxy.resolverReferences.last != reference { proxy.resolverReferences.append(reference) }
         if server.hasFixedIdentifier, let first = proxy.backend.servers.first(where: { $0.hasFixedIdentifier && $0.identifier == server.identifier }) {
             throw .custom("duplicate 'id \(server.identifier)'", advice: "'\(first.name)' at \(first.location) has it: write another number")
         }
+        if let reference = draft.tracked { proxy.tracking.append((proxy.backend.servers.count, reference)) }
         proxy.backend.servers.append(server)
     }
 
