@@ -11,7 +11,7 @@ struct ConfigurationChecks {
     let servingProxies: [ProxyDraft]
     let databases: [DatabaseSection]
     /// Indices into `configuration.backends`, by name. After a duplicate name, which is an alert, the last section of the name counts.
-    private(set) var backendIndices: [String: Int] = [:]
+    private var backendIndices: [String: Int] = [:]
 
     /// Prepares the checks of all parsed sections.
     init(_ draft: ConfigurationDraft) {
@@ -77,7 +77,7 @@ struct ConfigurationChecks {
         frontend.identifier = identifier
         frontend.log = combinedLog(proxy, proxy.frontend.log)
         for reference in proxy.usedBackends + [proxy.defaultBackend].compactMap(\.self) {
-            guard let backend = index(of: reference, in: proxy), !frontend.namedBackends.contains(backend) else { continue }
+            guard let backend = backendIndex(of: reference, kind: "backend", in: proxy.title), !frontend.namedBackends.contains(backend) else { continue }
             frontend.namedBackends.append(backend)
         }
         if proxy.defaultBackend == nil, let own = proxy.hasBackend ? backendIndices[proxy.name] : nil, !frontend.namedBackends.contains(own) {
@@ -99,11 +99,12 @@ struct ConfigurationChecks {
         return log
     }
 
-    private mutating func index(of reference: NameReference, in proxy: ProxyDraft) -> Int? {
+    /// The index of the backend that a line of `section` names; `nil`, with a report, if there is none. Messages call it a `kind`.
+    mutating func backendIndex(of reference: NameReference, kind: String = "backend or listen", in section: String) -> Int? {
         if let index = backendIndices[reference.name] { return index }
-        let suggestion = Spelling.nearest(to: reference.name, among: proxies.filter(\.hasBackend).map(\.name))
-        let problem = ConfigurationProblem.unknownName(reference.name, kind: "backend", of: reference.keyword, suggestion: suggestion)
-        report(.alert, problem, at: reference.location, in: proxy.title)
+        let suggestion = Spelling.nearest(to: reference.name, among: configuration.backends.map(\.name))
+        let problem = ConfigurationProblem.unknownName(reference.name, kind: kind, of: reference.keyword, suggestion: suggestion)
+        report(.alert, problem, at: reference.location, in: section)
         return nil
     }
 
@@ -179,11 +180,7 @@ struct ConfigurationChecks {
         }
         for requirement in section.draft.requirements {
             let reference = requirement.proxy
-            guard let index = backendIndices[reference.name] else {
-                let suggestion = Spelling.nearest(to: reference.name, among: backends.map(\.name))
-                report(.alert, .unknownName(reference.name, kind: "backend", of: "require", suggestion: suggestion), at: reference.location, in: name)
-                continue
-            }
+            guard let index = backendIndex(of: reference, kind: "backend", in: name) else { continue }
             let servers = backends[index].servers.count
             if requirement.serversMin > servers, !draft.hasAlert {
                 let expected = servers == 0 ? "a proxy that has servers" : "a number from 1 to \(servers), the servers of '\(reference.name)'"

@@ -7,14 +7,8 @@ extension ConfigurationChecks {
         for section in databases {
             let draft = section.draft
             let name = "database \(draft.proxy.name)"
-            guard let index = backendIndices[draft.proxy.name] else {
-                let suggestion = Spelling.nearest(to: draft.proxy.name, among: configuration.backends.map(\.name))
-                if !draft.proxy.name.isEmpty {
-                    let problem = ConfigurationProblem.unknownName(draft.proxy.name, kind: "backend or listen", of: "database", suggestion: suggestion)
-                    report(.alert, problem, at: draft.proxy.location, in: name)
-                }
-                continue
-            }
+            // A section whose name could not be read has its own error.
+            guard !draft.proxy.name.isEmpty, let index = backendIndex(of: draft.proxy, in: name) else { continue }
             if isReadable {
                 for (location, problem) in section.problems { report(.alert, problem, at: location, in: name) }
                 for (location, problem) in section.ineffectiveLagLines { report(.warning, problem, at: location, in: name) }

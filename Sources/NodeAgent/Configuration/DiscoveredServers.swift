@@ -10,12 +10,7 @@ extension ConfigurationChecks {
         for draft in databases.map(\.draft) {
             guard let reference = draft.discovered else { continue }
             let name = "database \(draft.proxy.name)"
-            guard let index = backendIndices[reference.name] else {
-                let suggestion = Spelling.nearest(to: reference.name, among: configuration.backends.map(\.name))
-                report(
-                    .alert, .unknownName(reference.name, kind: "backend or listen", of: "discover", suggestion: suggestion), at: reference.location, in: name)
-                continue
-            }
+            guard let index = backendIndex(of: reference, in: name) else { continue }
             markDiscovered(&configuration.backends[index].servers)
             if let earlier = first.updateValue(reference, forKey: reference.name) {
                 let advice = "\(earlier.location) already fills it, and a proxy takes the replicas of one primary: remove one of the two"

@@ -51,11 +51,7 @@ extension ConfigurationChecks {
         let (name, location) = (reference.server.name, reference.server.location)
         var index = server.backend
         if let proxy = reference.proxy {
-            guard let named = backendIndices[proxy] else {
-                let suggestion = Spelling.nearest(to: proxy, among: configuration.backends.map(\.name))
-                report(.alert, .unknownName(proxy, kind: "backend or listen", of: "track", suggestion: suggestion), at: location, in: section)
-                return nil
-            }
+            guard let named = backendIndex(of: proxy, in: section) else { return nil }
             index = named
         }
         let names = configuration.backends[index].servers.map(\.name)

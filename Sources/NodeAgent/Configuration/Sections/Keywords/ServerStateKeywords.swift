@@ -52,13 +52,12 @@ enum ServerStateKeywords {
 
     @Sendable private static func track(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let word = try line.takeRequired()
-        let server = word.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init) ?? ""
-        let proxy = String(word.dropLast(min(word.count, server.count + 1)))
-        guard ConfigurationValue.isName(server), !word.contains("/") || ConfigurationValue.isName(proxy) else {
+        let names = word.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard names.count <= 2, names.allSatisfy(ConfigurationValue.isName) else {
             throw .badValue(word, of: line.keyword, expected: "a server, such as db1 or mysql/db1")
         }
-        draft.tracked = TrackReference(
-            proxy: word.contains("/") ? proxy : nil, server: NameReference(name: server, keyword: line.keyword, location: line.location))
+        let references = names.map { NameReference(name: $0, keyword: line.keyword, location: line.location) }
+        draft.tracked = TrackReference(proxy: references.count > 1 ? references[0] : nil, server: references[references.count - 1])
     }
 }
 
@@ -73,6 +72,6 @@ extension ServerDraft {
 
 /// `track`: the proxy, `nil` for the line's own, and the server.
 struct TrackReference: Equatable, Sendable {
-    let proxy: String?
+    let proxy: NameReference?
     let server: NameReference
 }
