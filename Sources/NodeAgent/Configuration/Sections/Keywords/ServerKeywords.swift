@@ -57,40 +57,36 @@ enum ServerKeywords {
 
     /// Parses the name, the address and the options of a `server` line.
     private static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
+        let name = try line.takeName()
+        var draft = try readAddressAndOptions(&line, defaults: defaults)
+        draft.server.name = name
+        return draft
+    }
+
+    /// Parses the servers of a `server-template` line.
+    private static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [ServerDraft] {
+        let prefix = try line.takeName()
+        let slots = try readSlots(&line)
+        let template = try readAddressAndOptions(&line, defaults: defaults)
+        return slots.map { number in
+            var slot = template
+            slot.server.name = "\(prefix)\(number)"
+            if case .name = slot.server.endpoint { slot.server.isTemplateSlot = true }
+            return slot
+        }
+    }
+
+    /// Parses what follows the name of a server, or the name and the numbers of a template.
+    private static func readAddressAndOptions(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
         var draft = defaults
-        draft.server.name = try line.takeName()
-        try readAddress(&line, of: &draft.server)
+        (draft.server.endpoint, draft.server.port, draft.server.family) = try AddressReader(line).readServer(line.takeRequired())
+        if let family = draft.server.family { draft.server.preference.family = family }
         draft.server.location = line.location
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try draft.requireConsistentState()
         try requireResolvers(&draft)
         warnAboutObserve(draft, &line)
         return draft
-    }
-
-    /// Parses the servers of a `server-template` line.
-    private static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [ServerDraft] {
-        var draft = defaults
-        let prefix = try line.takeName()
-        let slots = try readSlots(&line)
-        try readAddress(&line, of: &draft.server)
-        draft.server.location = line.location
-        if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
-        try line.readOptions(of: ServerOptions.self, into: &draft)
-        try draft.requireConsistentState()
-        try requireResolvers(&draft)
-        warnAboutObserve(draft, &line)
-        let template = draft
-        return slots.map { number in
-            var slot = template
-            slot.server.name = "\(prefix)\(number)"
-            return slot
-        }
-    }
-
-    private static func readAddress(_ line: inout ConfigurationLine, of server: inout Server) throws(ConfigurationProblem) {
-        (server.endpoint, server.port, server.family) = try AddressReader(line).readServer(line.takeRequired())
-        if let family = server.family { server.preference.family = family }
     }
 
     /// Throws if a service name has no `resolvers`, because only a `resolvers` section resolves SRV records. Each server of the service takes a different
