@@ -78,14 +78,12 @@ struct AddressReader {
         let word = try expand(word)
         let expected = "an address such as 10.0.0.9, with a port" + (allowsRange ? ", or with a range of ports such as 10.0.0.9:40000-49999" : " or without")
         let (family, host, port) = split(word, Self.streamFamilies)
-        let ends = (port ?? "").split(separator: "-", omittingEmptySubsequences: false)
-        guard case .ip(let address, _)? = try endpoint(host, family, port: 0, of: word), ends.count <= (allowsRange ? 2 : 1) else {
+        let dashes = port?.utf8.count { $0 == UInt8(ascii: "-") } ?? 0
+        guard case .ip(let address, _)? = try endpoint(host, family, port: 0, of: word), dashes <= (allowsRange ? 1 : 0) else {
             throw .badValue(word, of: keyword, expected: expected)
         }
-        guard let first = ends.first, ends.count > 1 || !(first.isEmpty || first == "0") else { return (address.isUnspecified ? nil : address, nil) }
-        let (low, high) = (try portNumber(String(first), of: word), try portNumber(String(ends[ends.count - 1]), of: word))
-        guard low <= high else { throw .badValue(word, of: keyword, expected: "the lower port first") }
-        return (address, low...high)
+        guard let port, !port.isEmpty, port != "0" else { return (address.isUnspecified ? nil : address, nil) }
+        return (address, try portRange(port, of: word))
     }
 
     /// Parses a log target; the default port is 514.
@@ -171,13 +169,10 @@ struct AddressReader {
         if let local = try readStream(word) { return [Bind(endpoint: local, location: location)] }
         let (family, host, port) = split(word, Self.streamFamilies)
         guard let port, !port.isEmpty else { throw .badValue(word, of: keyword, expected: expected) }
-        let ends = port.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let first = try portNumber(ends[0], of: word)
-        let last = ends.count > 1 ? try portNumber(ends[1], of: word) : first
-        guard first <= last else { throw .badValue(word, of: keyword, expected: "the lower port first") }
-        guard last - first < Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
+        let range = try portRange(port, of: word)
+        guard range.count <= Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
         var binds: [Bind] = []
-        for number in first...last {
+        for number in range {
             guard let endpoint = try streamEndpoint(host, family, port: number, of: word) else { throw .badValue(word, of: keyword, expected: expected) }
             var bind = Bind(endpoint: endpoint, location: location)
             bind.family = family.required
@@ -261,6 +256,15 @@ struct AddressReader {
             throw .badValue(word, of: keyword, expected: "an offset from the client's port, such as +100 or -100")
         }
         return .client(offset: sign == "-" ? -offset : offset)
+    }
+
+    /// Parses a port, or two that are the ends of a range.
+    private func portRange(_ ports: String, of word: String) throws(ConfigurationProblem) -> ClosedRange<UInt16> {
+        let ends = ports.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let first = try portNumber(ends[0], of: word)
+        let last = ends.count > 1 ? try portNumber(ends[1], of: word) : first
+        guard first <= last else { throw .badValue(word, of: keyword, expected: "the lower port first") }
+        return first...last
     }
 
     private func portNumber(_ port: String, of word: String) throws(ConfigurationProblem) -> UInt16 {
