@@ -12,16 +12,16 @@ enum SocketKeywords {
     static func keywords<Draft>(_ place: KeywordPlaces, _ path: WritableKeyPath<Draft, Bind> & Sendable) -> [Keyword<Draft>] {
         /// A keyword whose function changes the bind.
         func keyword(
-            _ name: String, _ arguments: String, _ meaning: String, sameAs subject: String? = nil, differs difference: String? = nil,
+            _ name: String, _ arguments: String, _ meaning: String, differs difference: String? = nil,
             _ apply: @escaping @Sendable (inout Bind, inout ConfigurationLine) throws(ConfigurationProblem) -> Void
         ) -> Keyword<Draft> {
-            Keyword(name, place, arguments, sameAs: subject, differs: difference, meaning) { draft, line throws(ConfigurationProblem) in
+            Keyword(name, place, arguments, differs: difference, meaning) { draft, line throws(ConfigurationProblem) in
                 try apply(&draft[keyPath: path], &line)
             }
         }
         return [
             keyword("backlog", "<number>", "Length of this socket's accept queue; default: `backlog` of the section.", backlog),
-            keyword("gid", "<number>", "The group of a UNIX socket's path, by number.", sameAs: "group", groupNumber),
+            keyword("gid", "<number>", "The group of a UNIX socket's path, by number.", groupNumber),
             keyword("group", "<name>", "The group of a UNIX socket's path.", group),
             keyword("id", "<number>", "The socket's number in `show stat` and in log lines; default: automatic.", identifier),
             keyword(
@@ -41,7 +41,7 @@ enum SocketKeywords {
             keyword("thread", "[<group>/]all|odd|even|<number>[-[<number>]]", "No effect: all forwarding threads accept connections.", thread),
             keyword("tos", "<number>", "Type of service of the packets sent to clients, 0 to 255, also in hexadecimal such as `0x10`.", typeOfService),
             keyword("transparent", "", "The address may belong to another host; needs root, or `cap_net_raw`, at the start.", transparent),
-            keyword("uid", "<number>", "The owner of a UNIX socket's path, by number.", sameAs: "user", userNumber),
+            keyword("uid", "<number>", "The owner of a UNIX socket's path, by number.", userNumber),
             keyword("user", "<name>", "The owner of a UNIX socket's path.", user),
             keyword("v4v6", "", "An IPv6 socket accepts IPv4 clients as well.", v4v6),
             keyword("v6only", "", "An IPv6 socket accepts only IPv6 clients.", v6only),
