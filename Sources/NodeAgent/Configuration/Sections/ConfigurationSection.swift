@@ -28,10 +28,8 @@ protocol ConfigurationSection: KeywordPlace {
     /// The problem of a keyword that other sections accept.
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem
 
-    /// Whether a password may be joined to a keyword, as in "password=...", so that messages must not quote the word.
-    static var hidesJoinedValues: Bool { get }
-
-    /// Whether a password may follow the keyword, or a misspelled one, so that messages must not show the rest of the line.
+    /// Whether a password may follow the keyword, or a misspelled one, so that messages must not show the rest of the line. It may also be joined to an unknown
+    /// keyword, as in "password=...".
     static func hidesValues(of keyword: String) -> Bool
 
     /// Completes the section, because another one begins or the file ends.
@@ -39,8 +37,6 @@ protocol ConfigurationSection: KeywordPlace {
 }
 
 extension ConfigurationSection {
-    static var hidesJoinedValues: Bool { false }
-
     static func hidesValues(of keyword: String) -> Bool { false }
 
     static func title(argument: String?) -> String { argument.map { "\(name) \($0)" } ?? name }
@@ -110,7 +106,7 @@ extension ConfigurationSection {
             let word = String(two.dropFirst(one.count + 1))
             return .unknownWord(word, of: one, allowed: words, suggestion: Spelling.nearest(to: word, among: words))
         }
-        let end = hidesJoinedValues ? one.firstIndex { "=:".contains($0) } : nil
+        let end = hidesValues(of: one) ? one.firstIndex { "=:".contains($0) } : nil
         let word = String(one[..<(end ?? one.endIndex)])
         let suggestion = Spelling.nearest(to: word, among: keywords.firstWords + sections.names)
         return .unknownKeyword(end.map { "\(word)\(one[$0])..." } ?? one, suggestion: suggestion)

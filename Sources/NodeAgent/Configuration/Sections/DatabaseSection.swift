@@ -17,7 +17,6 @@ struct DatabaseDraft: Sendable {
 /// `database`, a section of tsukada: the queries to a proxy's servers, and the required answers.
 struct DatabaseSection: ConfigurationSection {
     static let name = "database"
-    static let hidesJoinedValues = true
 
     static func hidesValues(of keyword: String) -> Bool { keywords[keyword] == nil || keyword == "user" || keyword == "password-file" }
 

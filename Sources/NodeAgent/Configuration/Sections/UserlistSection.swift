@@ -35,7 +35,6 @@ struct UserlistDraft: Sendable {
 struct UserlistSection: ConfigurationSection {
     static let name = "userlist"
     static let extent = "this file"
-    static let hidesJoinedValues = true
 
     static func hidesValues(of keyword: String) -> Bool { keywords[keyword] == nil || keyword == "user" }
 
