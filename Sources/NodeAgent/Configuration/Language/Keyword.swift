@@ -97,6 +97,15 @@ struct Keyword<Draft>: KeywordEntry {
     }
 }
 
+extension Keyword {
+    /// A keyword that passes true to `set`, or false after `no` or `default`.
+    static func option(
+        _ name: String, _ places: KeywordPlaces, differs difference: String? = nil, _ meaning: String, _ set: @escaping @Sendable (inout Draft, Bool) -> Void
+    ) -> Keyword {
+        Keyword(name, places, "", inversion: .no, differs: difference, meaning) { draft, line in set(&draft, line.prefix == .nothing) }
+    }
+}
+
 /// The keywords of one place.
 struct KeywordTable<Draft>: Sendable {
     /// The keywords, in the order of the manual.

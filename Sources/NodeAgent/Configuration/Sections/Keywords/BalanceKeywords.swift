@@ -25,10 +25,11 @@ enum BalanceKeywords {
             "fullconn", .serverSide, "<number>",
             "Number of sessions at which `minconn` has grown to `maxconn`; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
             fullconn),
-        Keyword(
-            "option allbackups", .serverSide, "", inversion: .no,
+        .option(
+            "option allbackups", .serverSide,
             differs: "Without the option, only one backup is used, also with `static-rr`, where HAProxy 2.6 may use two.",
-            "Backups share the sessions; by default the first usable one takes them all.", allBackups),
+            "Backups share the sessions; by default the first usable one takes them all."
+        ) { $0.backend.usesAllBackups = $1 },
         Keyword(
             "option redispatch", .serverSide, "[<number>]", inversion: .no,
             differs: redispatchDifference,
@@ -63,10 +64,6 @@ enum BalanceKeywords {
             throw .badValue(word, of: line.keyword, expected: "a number of draws from 1 to \(drawsMax), such as random(2)")
         }
         return number
-    }
-
-    @Sendable private static func allBackups(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.usesAllBackups = line.prefix == .nothing
     }
 
     @Sendable private static func fullconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -11,9 +11,9 @@ enum CheckKeywords {
         + "Sessions can leave a server that does not greet or is full."
 
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword(
-            "option log-health-checks", .serverSide, "", inversion: .no, differs: "The line about a server that goes DOWN contains the reason.",
-            "Logs changes in check results.", logHealthChecks),
+        .option(
+            "option log-health-checks", .serverSide, differs: "The line about a server that goes DOWN contains the reason.", "Logs changes in check results."
+        ) { $0.backend.logsHealthChecks = $1 },
         Keyword(
             "option mysql-check", .serverSide, "[user <name>] [post-41|post-80|pre-41]",
             differs: mysqlDifference,
@@ -38,10 +38,6 @@ enum CheckKeywords {
         Keyword("port", .server, "<port>", "Port to check instead of the server's own, and instead of the port of `addr`.", port),
         Keyword("rise", .server, "<number>", "Number of passed checks in a row that bring the server up; default 2.", rise),
     ]
-
-    @Sendable private static func logHealthChecks(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.logsHealthChecks = line.prefix == .nothing
-    }
 
     @Sendable private static func mysqlCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         var settings = MySQLCheckSettings()

@@ -7,34 +7,35 @@ enum ConnectionKeywords {
     private static let ownDefault = "The default is not the system's value."
 
     static let proxies: [Keyword<ProxyDraft>] = [
-        option(
-            "option abortonclose", .serverSide, "A client that ends its stream ends a session that has no server yet, even if it has sent data.",
-            \.backend.abortsOnClose),
+        .option("option abortonclose", .serverSide, "A client that ends its stream ends a session that has no server yet, even if it has sent data.") {
+            $0.backend.abortsOnClose = $1
+        },
         Keyword(
             "option clitcpka", .clientSide, "", inversion: .no, differs: "On by default, with the times of `clitcpka-*`.",
             "TCP keepalive toward clients; on by default.", clientKeepAlive),
         Keyword(
             "option contstats", .clientSide, "", inversion: .no, "No effect: statistics always include the bytes of sessions that have not ended.", nothing),
-        Keyword(
-            "option independent-streams", .anyProxy, "", inversion: .no,
-            "Only bytes from a client (in a frontend) or from a server (in a backend) count against its timeout, and not those that it receives.", independent),
-        Keyword(
-            "option nolinger", .anyProxy, "", inversion: .no,
-            "Resets connections instead of closing them: in a frontend those of clients, in a backend those of servers. Bytes on their way may be lost.",
-            noLinger),
-        option("option socket-stats", .clientSide, "`show stat` has a row for each address of a `bind`.", \.frontend.countsBinds),
+        .option(
+            "option independent-streams", .anyProxy,
+            "Only bytes from a client (in a frontend) or from a server (in a backend) count against its timeout, and not those that it receives."
+        ) { ($0.frontend.hasIndependentTimeout, $0.backend.hasIndependentTimeout) = ($1, $1) },
+        .option(
+            "option nolinger", .anyProxy,
+            "Resets connections instead of closing them: in a frontend those of clients, in a backend those of servers. Bytes on their way may be lost."
+        ) { ($0.frontend.resetsClients, $0.backend.resetsServers) = ($1, $1) },
+        .option("option socket-stats", .clientSide, "`show stat` has a row for each address of a `bind`.") { $0.frontend.countsBinds = $1 },
         Keyword("option splice-auto", .anyProxy, "", inversion: .no, automaticSplicing, splice),
         Keyword("option splice-request", .anyProxy, "", inversion: .no, automaticSplicing, splice),
         Keyword("option splice-response", .anyProxy, "", inversion: .no, automaticSplicing, splice),
         Keyword(
             "option srvtcpka", .serverSide, "", inversion: .no, differs: "On by default, with the times of `srvtcpka-*`.",
             "TCP keepalive toward servers; on by default.", serverKeepAlive),
-        option(
-            "option tcp-smart-accept", .clientSide, "Saves a packet per connection: a client's first data is acknowledged together with the answer.",
-            \.frontend.delaysAcknowledgements),
-        option(
-            "option tcp-smart-connect", .serverSide, "Saves a packet per connection: data that waits for the server is sent with the end of the connect.",
-            \.backend.delaysAcknowledgements),
+        .option(
+            "option tcp-smart-accept", .clientSide, "Saves a packet per connection: a client's first data is acknowledged together with the answer."
+        ) { $0.frontend.delaysAcknowledgements = $1 },
+        .option(
+            "option tcp-smart-connect", .serverSide, "Saves a packet per connection: data that waits for the server is sent with the end of the connect."
+        ) { $0.backend.delaysAcknowledgements = $1 },
         Keyword(
             "option tcpka", .anyProxy, "", differs: "On by default, with the times of `clitcpka-*` and `srvtcpka-*`.",
             "TCP keepalive on both sides; on by default.", keepAlive),
@@ -68,13 +69,6 @@ enum ConnectionKeywords {
             userTimeout)
     ]
 
-    /// An option that sets `field`.
-    private static func option(
-        _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Bool> & Sendable
-    ) -> Keyword<ProxyDraft> {
-        Keyword(name, places, "", inversion: .no, meaning) { proxy, line in proxy[keyPath: field] = line.prefix == .nothing }
-    }
-
     /// A keyword that sets `field` to a number of probes; 0 means `standard`.
     private static func probes(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
@@ -98,16 +92,6 @@ enum ConnectionKeywords {
     }
 
     @Sendable private static func nothing(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {}
-
-    @Sendable private static func independent(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.frontend.hasIndependentTimeout = line.prefix == .nothing
-        proxy.backend.hasIndependentTimeout = line.prefix == .nothing
-    }
-
-    @Sendable private static func noLinger(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.frontend.resetsClients = line.prefix == .nothing
-        proxy.backend.resetsServers = line.prefix == .nothing
-    }
 
     @Sendable private static func splice(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
         if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "long streams are always spliced: remove the line")) }

@@ -6,10 +6,10 @@ enum HealthKeywords {
     static let errorsMax = 1_000_000
 
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword(
-            "option shutdown-sessions-when-gone", .serverSide, "", inversion: .no,
-            "Closes the sessions of a server that is down and whose host has not answered for longer than `rise` times `inter`. Not in HAProxy.",
-            shutdownWhenGone)
+        .option(
+            "option shutdown-sessions-when-gone", .serverSide,
+            "Closes the sessions of a server that is down and whose host has not answered for longer than `rise` times `inter`. Not in HAProxy."
+        ) { $0.backend.closesSessionsOfUnreachable = $1 }
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
@@ -32,10 +32,6 @@ enum HealthKeywords {
             "How long weight and `maxconn` take to grow to their full values after the server comes back; default 10s (weight only) with `leastconn`, else 0.",
             slowStart),
     ]
-
-    @Sendable private static func shutdownWhenGone(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.closesSessionsOfUnreachable = line.prefix == .nothing
-    }
 
     @Sendable private static func errorLimit(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.observation.errorsMax = try line.takeNumber(in: 1...errorsMax)

@@ -23,10 +23,9 @@ enum LogKeywords {
         Keyword("log-tag", .anyProxy, "<tag>", "Program name in this section's log lines.", logTag),
         option(
             "option dontlog-normal", "Logs only sessions with an error, a retry or a redispatch. With `option tcplog` only.", .hidesNormal),
-        Keyword(
-            "option dontlognull", .clientSide, "", inversion: .no, differs: hidesLess,
-            "Does not log sessions that ended without an error and in which the client sent nothing.",
-            dontLogNull),
+        .option(
+            "option dontlognull", .clientSide, differs: hidesLess, "Does not log sessions that ended without an error and in which the client sent nothing."
+        ) { $0.frontend.log.hidesEmptySessions = $1 },
         option("option log-separate-errors", "Lines of sessions with an error, a retry or a redispatch have level `err`.", .raisesErrors),
         option(
             "option logasap", "With `option tcplog`, writes a session's line when it is connected to its server, with `+` before the time and the bytes.",
@@ -68,13 +67,9 @@ enum LogKeywords {
 
     /// An option about the lines of sessions.
     private static func option(_ name: String, _ meaning: String, _ value: SessionLogOptions) -> Keyword<ProxyDraft> {
-        Keyword(name, .clientSide, "", inversion: .no, meaning) { proxy, line in
-            if line.prefix == .nothing { proxy.frontend.log.options.insert(value) } else { proxy.frontend.log.options.remove(value) }
+        .option(name, .clientSide, meaning) { proxy, isOn in
+            if isOn { proxy.frontend.log.options.insert(value) } else { proxy.frontend.log.options.remove(value) }
         }
-    }
-
-    @Sendable private static func dontLogNull(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.frontend.log.hidesEmptySessions = line.prefix == .nothing
     }
 
     @Sendable private static func tcpLog(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
