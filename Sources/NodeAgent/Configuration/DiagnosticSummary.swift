@@ -6,25 +6,21 @@ enum DiagnosticSummary {
 
     /// Combines the errors of each section that needs HAProxy into the first of them.
     static func combining(_ diagnostics: [Diagnostic], extent: (String) -> String) -> [Diagnostic] {
-        var refusals: [String: [Int]] = [:]
-        for (index, diagnostic) in diagnostics.enumerated() where diagnostic.severity == .alert && diagnostic.problem.refusedKeyword != nil {
-            if let section = diagnostic.section { refusals[section, default: []].append(index) }
-        }
         // A section that only has replaceable keywords keeps an error with advice for each of them.
-        refusals = refusals.filter { $1.count > 1 && $1.contains { diagnostics[$0].problem.keepsHAProxy } }
-        var shown: [Diagnostic] = []
-        for (index, diagnostic) in diagnostics.enumerated() {
-            guard let section = diagnostic.section, let group = refusals[section], diagnostic.severity == .alert, diagnostic.problem.refusedKeyword != nil
-            else {
-                shown.append(diagnostic)
-                continue
-            }
-            guard index == group.first else { continue }
-            var combined = diagnostic
-            combined.problem = .refusedSection(section, keywords(of: group.map { diagnostics[$0] }), extent: extent(section))
-            shown.append(combined)
+        let refusals = Dictionary(grouping: diagnostics, by: sectionRefused).filter { $1.count > 1 && $1.contains(where: \.problem.keepsHAProxy) }
+        var combined: Set<String> = []
+        return diagnostics.compactMap { diagnostic in
+            guard let section = sectionRefused(by: diagnostic), let errors = refusals[section] else { return diagnostic }
+            guard combined.insert(section).inserted else { return nil }
+            var first = diagnostic
+            first.problem = .refusedSection(section, keywords(of: errors), extent: extent(section))
+            return first
         }
-        return shown
+    }
+
+    /// The section that cannot run because of the error `diagnostic` about a keyword; `nil` for other diagnostics.
+    private static func sectionRefused(by diagnostic: Diagnostic) -> String? {
+        diagnostic.severity == .alert && diagnostic.problem.refusedKeyword != nil ? diagnostic.section : nil
     }
 
     /// The keywords with their lines, in the order of their first lines.
