@@ -114,12 +114,10 @@ private struct ConfigurationPass {
         if first.isEmpty || !(blocks.isReading || Self.blockDirectives.contains(first)) { return }
         let cut: ConfigurationLexer.Line
         do throws(ConfigurationLexer.ReadError) { cut = try split(bytes, first) } catch {
-            let excerpt = SourceExcerpt(bytes, columns: error.columns, hidesValues: sections.hidesValues(of: first, in: title))
-            return draft.report(.alert, error.problem, at: location, in: title, excerpt: excerpt)
+            return report(.alert, error.problem, on: bytes, columns: error.columns, at: location)
         }
         for variable in cut.unsetVariables {
-            let excerpt = SourceExcerpt(bytes, columns: variable.columns, hidesValues: sections.hidesValues(of: first, in: title))
-            draft.report(.warning, .unsetVariable(variable.name), at: location, in: title, excerpt: excerpt)
+            report(.warning, .unsetVariable(variable.name), on: bytes, columns: variable.columns, at: location)
         }
         var line = ConfigurationLine(
             words: cut.words, columns: cut.columns, location: location, environment: lexer.environment, givenName: givenName)
@@ -157,10 +155,20 @@ private struct ConfigurationPass {
     }
 
     private mutating func report(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, on line: ConfigurationLine, _ bytes: ArraySlice<UInt8>) {
-        let isSecret = sections.hidesValues(of: ConfigurationLexer.firstWord(of: bytes), in: title)
-        let excerpt = SourceLine(bytes, line).excerpt(of: problem, hidesValues: isSecret)
+        let excerpt = SourceLine(bytes, line).excerpt(of: problem, hidesValues: hidesValues(of: bytes))
         draft.report(severity, problem, at: line.location, in: title, excerpt: excerpt)
     }
+
+    /// Reports a problem of `columns` of a line that has not been parsed.
+    private mutating func report(
+        _ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, on bytes: ArraySlice<UInt8>, columns: Range<Int>, at location: ConfigurationLocation
+    ) {
+        let excerpt = SourceExcerpt(bytes, columns: columns, hidesValues: hidesValues(of: bytes))
+        draft.report(severity, problem, at: location, in: title, excerpt: excerpt)
+    }
+
+    /// Whether messages must not show what follows the first word of the line `bytes`.
+    private func hidesValues(of bytes: ArraySlice<UInt8>) -> Bool { sections.hidesValues(of: ConfigurationLexer.firstWord(of: bytes), in: title) }
 
     /// Skips the lines of a section whose name is misspelled: in the section before it, they would cause further errors.
     private mutating func skipMisspelledSection(_ problem: ConfigurationProblem) {
