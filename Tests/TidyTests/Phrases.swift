@@ -58,7 +58,7 @@ struct Phrase: Sendable {
         Phrase(#"of (its|their) own(?! (?!(and|that|so|which|with)\b)\w)"#, "'its own X', 'a separate X'"),
         Phrase("the least (number|time|value)", "'the minimum number'"),
         Phrase("for want of", "'without', 'because ... is missing'"),
-        Phrase("(thereupon|whereupon|wherein|therein|lest)", "start a new sentence with 'then', use 'in it', or end with 'so that it does not ...'"),
+        Phrase("(thereupon|whereupon|wherein|therein|lest)", "'then' in a new sentence, 'in it', 'so that it does not ...'"),
         Phrase(#", too(?! \w)"#, "'also' before the verb"),
     ]
 
