@@ -63,9 +63,16 @@ enum KeywordDocument {
     private static func verdict(on natives: [any KeywordEntry]) -> Verdict {
         let idle = natives.filter { $0.meaning.hasPrefix("No effect") }
         if idle.count == natives.count, let first = idle.first { return .noEffect(String(first.meaning.drop { $0 != ":" }.dropFirst(2))) }
+        // The keywords of a family have sentences in common.
         var differences: [String] = []
-        for difference in natives.compactMap(\.difference) where !differences.contains(difference) { differences.append(difference) }
+        for sentence in natives.compactMap(\.difference).flatMap(sentences) where !differences.contains(sentence) { differences.append(sentence) }
         return differences.isEmpty ? .same : .different(differences.joined(separator: " "))
+    }
+
+    /// The sentences of a text, each with its full stop.
+    private static func sentences(of text: String) -> [String] {
+        let parts = text.split(separator: ". ")
+        return parts.dropLast().map { "\($0)." } + parts.suffix(1).map(String.init)
     }
 
     /// A file with the keyword, and the keyword's line.
