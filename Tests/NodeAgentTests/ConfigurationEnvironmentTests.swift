@@ -117,7 +117,7 @@ struct ConfigurationUnixBindTests {
         let duplicates = diagnostics.filter { $0.problem.what == "duplicate 'unix-bind prefix'" }
         #expect(duplicates.map(\.location.line) == [2, 3] && duplicates.allSatisfy { $0.severity == .warning })
         #expect(configuration.frontends.first?.binds.first?.endpoint == .unix("/run/a.sock"))
-        #expect(configuration.global.unixBind.user == "b" && configuration.global.unixBind.userLocation?.line == 3)
+        #expect(configuration.global.unixBind.user?.text == "b" && configuration.global.unixBind.user?.location.line == 3)
     }
 
     @Test("makes two paths equal that are the same with the prefix")

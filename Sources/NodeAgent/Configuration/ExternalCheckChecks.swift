@@ -30,7 +30,7 @@ extension ConfigurationChecks {
         }
     }
 
-    private mutating func warnOfUnused(_ word: ExternalCheckDraft.Word?, _ keyword: String, in title: String) {
+    private mutating func warnOfUnused(_ word: LocatedText?, _ keyword: String, in title: String) {
         guard let word else { return }
         report(.warning, .noEffect(keyword, advice: "only 'option external-check' uses it: add that line, or remove this one"), at: word.location, in: title)
     }

@@ -94,17 +94,13 @@ struct GlobalSettings: Equatable, Sendable {
 /// `unix-bind`: the defaults of binds on paths.
 struct UnixBindSettings: Equatable, Sendable {
     /// The text before each path.
-    var prefix = ""
-    /// The lines that set the prefix, the owner and the group; `nil` if none does.
-    var prefixLocation: ConfigurationLocation?
-    var userLocation: ConfigurationLocation?
-    var groupLocation: ConfigurationLocation?
+    var prefix: LocatedText?
     /// Permission bits.
     var permissions: UInt32?
     /// The paths' owner: a name, or a number as text.
-    var user: String?
+    var user: LocatedText?
     /// The paths' group: a name, or a number as text.
-    var group: String?
+    var group: LocatedText?
 }
 
 /// A `stats socket` line.

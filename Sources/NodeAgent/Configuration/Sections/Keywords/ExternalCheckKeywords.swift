@@ -29,11 +29,11 @@ enum ExternalCheckKeywords {
     @Sendable private static func ignore(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) {}
 
     @Sendable private static func command(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.externalCheck.command = try ExternalCheckDraft.Word(text: line.takeText("a program"), location: line.location)
+        proxy.externalCheck.command = try LocatedText(text: line.takeText("a program"), location: line.location)
     }
 
     @Sendable private static func path(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.externalCheck.path = try ExternalCheckDraft.Word(text: line.takeText("folders such as /usr/bin:/bin"), location: line.location)
+        proxy.externalCheck.path = try LocatedText(text: line.takeText("folders such as /usr/bin:/bin"), location: line.location)
     }
 
     @Sendable private static func check(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
@@ -44,16 +44,10 @@ enum ExternalCheckKeywords {
 
 /// The lines of a proxy about a program that checks its servers.
 struct ExternalCheckDraft: Equatable, Sendable {
-    /// The word of a line.
-    struct Word: Equatable, Sendable {
-        var text: String
-        var location: ConfigurationLocation
-    }
-
     /// The position of `option external-check`.
     var option: ConfigurationLocation?
     /// `external-check command`.
-    var command: Word?
+    var command: LocatedText?
     /// `external-check path`.
-    var path: Word?
+    var path: LocatedText?
 }

@@ -1,0 +1,7 @@
+import Proxy
+
+/// A text, and its line in the configuration.
+struct LocatedText: Equatable, Sendable {
+    var text: String
+    var location: ConfigurationLocation
+}
