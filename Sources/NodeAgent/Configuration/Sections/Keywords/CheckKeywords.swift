@@ -56,14 +56,9 @@ enum CheckKeywords {
     }
 
     @Sendable private static func address(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        (draft.check.address, draft.check.addressName) = (nil, nil)
         let endpoint = try AddressReader(line).readCheckAddress(line.takeRequired())
         draft.check.addressPort = endpoint.port > 0 ? endpoint.port : nil
-        switch endpoint {
-        case .ip(let address, _): draft.check.address = address
-        case .name(let name, _): draft.check.addressName = name
-        case .unix, .inherited: return
-        }
+        draft.check.setHost(endpoint)
     }
 
     @Sendable private static func check(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.isChecked = true }

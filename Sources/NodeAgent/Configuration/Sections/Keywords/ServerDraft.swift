@@ -50,12 +50,23 @@ struct ServerDraft: Sendable {
     private var finishedAgent: AgentCheckSettings {
         var agent = agent
         agent.check.port = agent.check.port ?? check.port
-        switch agentAddress {
-        case .ip(let address, _): agent.check.address = address
-        case .name(let name, _): agent.check.addressName = name
-        case .unix, .inherited, nil: (agent.check.address, agent.check.addressName) = (check.address, check.addressName)
+        if let agentAddress {
+            agent.check.setHost(agentAddress)
+        } else {
+            (agent.check.address, agent.check.addressName) = (check.address, check.addressName)
         }
         return agent
+    }
+}
+
+extension CheckSettings {
+    /// Sets the address to check to that of `endpoint`, or to its name.
+    mutating func setHost(_ endpoint: Endpoint) {
+        switch endpoint {
+        case .ip(let ip, _): (address, addressName) = (ip, nil)
+        case .name(let name, _): (address, addressName) = (nil, name)
+        case .unix, .inherited: (address, addressName) = (nil, nil)
+        }
     }
 }
 
