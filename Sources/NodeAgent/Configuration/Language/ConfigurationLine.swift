@@ -46,6 +46,13 @@ struct ConfigurationLine {
         return words[next]
     }
 
+    /// Takes the next word if it is `word`.
+    mutating func take(_ word: String) -> Bool {
+        guard peek == word else { return false }
+        next += 1
+        return true
+    }
+
     /// Takes the next word, which is required.
     mutating func takeRequired() throws(ConfigurationProblem) -> String {
         guard let word = take() else { throw .missingArgument(of: keyword, shape: shape) }

@@ -59,8 +59,7 @@ extension ProxySection {
 
     /// Parses `from <defaults>` if it follows, and inherits the section.
     mutating func inherit(_ line: inout ConfigurationLine, from configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
-        guard line.peek == "from" else { return }
-        line.next += 1
+        guard line.take("from") else { return }
         let name = try line.takeName()
         let matches = configuration.namedDefaults.filter { $0.name == name }
         guard matches.count < 2 else { throw .ambiguous(name, kind: ConfigurationProblem.defaultsKind) }

@@ -77,11 +77,10 @@ enum BindOptions: KeywordPlace {
     ]
 
     @Sendable private static func acceptProxy(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard line.peek == "optional" else {
+        guard line.take("optional") else {
             bind.proxyHeader = .required
             return
         }
-        _ = line.take()
         _ = try line.takeChoice(["from": true])
         let word = try line.takeRequired()
         let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork($0) }

@@ -72,10 +72,7 @@ extension ConfigurationLine {
     /// Takes a pattern with its method. Names are compared in any case.
     private mutating func takeHeaderText(isFormat: Bool, isName: Bool) throws(ConfigurationProblem) -> CheckHeaderPattern.Text {
         var comparison: CheckTextComparison? = .equal
-        if peek == "-m" {
-            next += 1
-            comparison = try takeChoice(["str": .equal, "beg": .prefix, "end": .suffix, "sub": .contained, "reg": nil])
-        }
+        if take("-m") { comparison = try takeChoice(["str": .equal, "beg": .prefix, "end": .suffix, "sub": .contained, "reg": nil]) }
         guard let comparison else {
             guard !isFormat else { throw .custom("'-m reg' with a format after '\(keyword)'", advice: "write 'name' or 'value' without '-lf'") }
             return .expression(try takeRegularExpression(isCaseSensitive: !isName))

@@ -180,11 +180,7 @@ extension ConfigurationLine {
 
     /// Takes -1 for none, or a number of bytes.
     private mutating func takeBytesMin() throws(ConfigurationProblem) -> Int? {
-        guard peek != "-1" else {
-            next += 1
-            return nil
-        }
-        return try takeNumber(in: 0...999_999_999)
+        take("-1") ? nil : try takeNumber(in: 0...999_999_999)
     }
 
     /// Takes the name of a status, in any case. Messages name only `choices`.

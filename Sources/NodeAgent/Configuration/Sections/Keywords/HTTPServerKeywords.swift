@@ -20,7 +20,7 @@ enum HTTPServerKeywords {
     /// A keyword about connections that wait for the next session, with a number; -1 means no limit.
     private static func number(_ name: String) -> Keyword<ServerDraft> {
         Keyword(name, .server, "<number>|-1", oneSession) { _, line throws(ConfigurationProblem) in
-            if line.peek == "-1" { line.next += 1 } else { _ = try line.takeNumber(in: 0...999_999_999) }
+            if !line.take("-1") { _ = try line.takeNumber(in: 0...999_999_999) }
         }
     }
 

@@ -55,8 +55,7 @@ enum LogKeywords {
             return
         }
         guard proxy.log.count < ProxyDraft.logTargetsMax else { throw .tooMany(what: "'log' lines", limit: ProxyDraft.logTargetsMax) }
-        guard line.peek == "global" else { return proxy.log.append(.target(try LogLines.readTarget(&line))) }
-        line.next += 1
+        guard line.take("global") else { return proxy.log.append(.target(try LogLines.readTarget(&line))) }
         try line.end()
         if !proxy.log.contains(.global) { proxy.log.append(.global) }
     }

@@ -106,7 +106,7 @@ enum SocketKeywords {
     }
 
     @Sendable private static func shards(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        if let word = line.peek, word == "by-thread" || word == "by-group" { line.next += 1 } else { _ = try line.takeNumber(in: 1...threadsMax) }
+        if !line.take("by-thread"), !line.take("by-group") { _ = try line.takeNumber(in: 1...threadsMax) }
     }
 
     @Sendable private static func userTimeout(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

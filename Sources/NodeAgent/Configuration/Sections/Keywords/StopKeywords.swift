@@ -20,12 +20,7 @@ enum StopKeywords {
     ]
 
     @Sendable private static func closeSpreadTime(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard line.peek != "infinite" else {
-            line.next += 1
-            global.closeSpreadTime = .zero
-            return
-        }
-        global.closeSpreadTime = try line.takePositiveTime()
+        global.closeSpreadTime = line.take("infinite") ? .zero : try line.takePositiveTime()
     }
 
     @Sendable private static func drainOnTerm(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.drainsOnTerm = true }

@@ -91,13 +91,8 @@ enum TuningKeywords {
     }
 
     @Sendable private static func maxaccept(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard line.peek != "-1" else {
-            line.next += 1
-            global.tuning.acceptsPerTurn = acceptsMax
-            return
-        }
         // As in HAProxy, 0 leaves the default.
-        let number = try line.takeNumber(in: 0...acceptsMax)
+        let number = line.take("-1") ? acceptsMax : try line.takeNumber(in: 0...acceptsMax)
         if number > 0 { global.tuning.acceptsPerTurn = number }
     }
 
