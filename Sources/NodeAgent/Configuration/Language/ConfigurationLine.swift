@@ -151,6 +151,16 @@ struct ConfigurationLine {
         return values
     }
 
+    /// Takes a list of at most `limit` networks, separated by commas.
+    mutating func takeNetworks(limit: Int, expected: String, _ parse: (Substring) -> IPNetwork?) throws(ConfigurationProblem) -> [IPNetwork] {
+        let list = try takeRequired()
+        let words = list.split(separator: ",", omittingEmptySubsequences: false)
+        guard words.count <= limit else { throw .tooMany(what: "networks", limit: limit) }
+        let networks = words.compactMap(parse)
+        guard networks.count == words.count else { throw .badValue(list, of: keyword, expected: expected) }
+        return networks
+    }
+
     /// Takes the name of a section, a server or a listener.
     mutating func takeName() throws(ConfigurationProblem) -> String {
         let word = try takeRequired()

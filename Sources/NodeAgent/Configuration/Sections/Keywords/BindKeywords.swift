@@ -82,12 +82,7 @@ enum BindOptions: KeywordPlace {
             return
         }
         _ = try line.takeChoice(["from": true])
-        let word = try line.takeRequired()
-        let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork($0) }
-        guard networks.count <= networksMax else { throw .tooMany(what: "networks", limit: networksMax) }
-        guard case let known = networks.compactMap({ $0 }), known.count == networks.count else {
-            throw .badValue(word, of: line.keyword, expected: "the load balancer's networks, each by its first address, such as 10.0.1.0/24,10.0.2.0/24")
-        }
-        bind.proxyHeader = .optional(from: known)
+        let expected = "the load balancer's networks, each by its first address, such as 10.0.1.0/24,10.0.2.0/24"
+        bind.proxyHeader = .optional(from: try line.takeNetworks(limit: networksMax, expected: expected) { IPNetwork($0) })
     }
 }

@@ -134,14 +134,9 @@ enum ServerOptions: KeywordPlace {
     }
 
     @Sendable private static func resolveNetworks(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let word = try line.takeRequired()
-        let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork(rounding: $0) }
-        guard networks.count <= resolveNetworksMax else { throw .tooMany(what: "networks", limit: resolveNetworksMax) }
-        let known = networks.compactMap(\.self)
-        guard known.count == networks.count else {
-            throw .badValue(word, of: line.keyword, expected: "networks such as 10.0.1.0/24,10.0.2.0/24")
+        draft.server.preference.networks = try line.takeNetworks(limit: resolveNetworksMax, expected: "networks such as 10.0.1.0/24,10.0.2.0/24") {
+            IPNetwork(rounding: $0)
         }
-        draft.server.preference.networks = known
     }
 
     @Sendable private static func resolveOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
