@@ -40,7 +40,7 @@ struct ConfigurationAdvice {
 
     private mutating func adviseOnSilence(_ frontend: Frontend) {
         guard let location = frontend.binds.first?.location else { return }
-        let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
+        let section = Self.section(frontend)
         let backend = frontend.backend.map { configuration.backends[$0] }
         let times = [frontend.clientTimeout, backend?.serverTimeout].compactMap { $0 }
         // The shorter time ends a silent session, unless 'timeout tunnel' replaces both.
@@ -80,7 +80,7 @@ struct ConfigurationAdvice {
         guard let location = frontend.binds.first?.location, let backend = frontend.backend.map({ configuration.backends[$0] }), backend.servers.isEmpty else {
             return
         }
-        let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
+        let section = Self.section(frontend)
         warn(
             "'\(backend.name)' has no servers: every session of this port ends at once",
             "remove the section, or keep HAProxy for it if it served a statistics page; otherwise add its 'server' lines", at: location, in: section)
@@ -137,6 +137,8 @@ struct ConfigurationAdvice {
                 at: zoned.location, in: section)
         }
     }
+
+    private static func section(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }
 
     private static func section(_ backend: Backend) -> String { "\(backend.isListen ? "listen" : "backend") \(backend.name)" }
 

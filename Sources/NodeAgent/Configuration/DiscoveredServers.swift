@@ -21,13 +21,11 @@ extension ConfigurationChecks {
             }
         }
         // After an error, a 'discover' line may be missing.
-        for backend in configuration.backends where isReadable {
+        for (backend, proxy) in zip(configuration.backends, servingProxies) where isReadable {
             var reported: Set<ConfigurationLocation> = []
             for server in backend.servers where isFilled(server) && !server.isDiscovered && reported.insert(server.location).inserted {
                 let advice = "without 'resolvers' its servers never get new addresses: add 'resolvers NAME'"
-                report(
-                    .warning, .noEffect("server-template", advice: advice), at: server.location,
-                    in: "\(backend.isListen ? "listen" : "backend") \(backend.name)")
+                report(.warning, .noEffect("server-template", advice: advice), at: server.location, in: proxy.title)
             }
         }
     }
