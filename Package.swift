@@ -22,7 +22,7 @@ let package = Package(
         .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "Gossip", "LinuxIO", "Proxy", "Seals", "Wire"]),
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
-        .testTarget(name: "PatternsTests", dependencies: ["CPCRE2", "Patterns", "Support"]),
+        .testTarget(name: "PatternsTests", dependencies: ["CPCRE2", "Patterns", "Wire"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
         .testTarget(name: "SealsTests", dependencies: ["COpenSSL", "Seals", "Support", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Simulation", "Support", "Wire"]),

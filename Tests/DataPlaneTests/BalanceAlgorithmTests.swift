@@ -1,5 +1,6 @@
 import Support
 import Testing
+import Wire
 
 @testable import Proxy
 
@@ -204,7 +205,7 @@ struct WeightedDrawTests {
 
     @Test("of nothing, or of weights 0, is nothing")
     func empty() {
-        var (draw, random) = (WeightedDraw(), SeededGenerator(seed: 1))
+        var (draw, random) = (WeightedDraw(), SplitMix64(seed: 1))
         #expect(draw.draw(&random) == nil)
         draw.append(0)
         #expect(draw.draw(&random) == nil)

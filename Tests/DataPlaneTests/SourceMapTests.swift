@@ -1,5 +1,4 @@
 import Glibc
-import Support
 import Testing
 import Wire
 

@@ -1,7 +1,6 @@
 import Gossip
 import LinuxIO
 import Seals
-import Support
 import Wire
 
 /// Two nodes with the real seal after a handshake, and datagrams that a stranger might send to the first of them.

@@ -1,6 +1,5 @@
 import Gossip
 import Simulation
-import Support
 import Testing
 import Wire
 

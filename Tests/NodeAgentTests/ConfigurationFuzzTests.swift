@@ -1,6 +1,6 @@
 import Proxy
-import Support
 import Testing
+import Wire
 
 @testable import NodeAgent
 

@@ -1,7 +1,7 @@
 import CPCRE2
 import Patterns
-import Support
 import Testing
+import Wire
 
 /// Small expressions of all constructs that affect where a match begins and how much it reads.
 private struct PatternGenerator {

@@ -1,5 +1,4 @@
 import Proxy
-import Support
 import Testing
 import Wire
 

@@ -1,7 +1,6 @@
 import CLinux
 import Gossip
 import Simulation
-import Support
 import Wire
 
 /// Measures the targets of the design, in virtual time where possible, and reports missed ones.

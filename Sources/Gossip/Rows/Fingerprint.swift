@@ -1,3 +1,5 @@
+import Wire
+
 /// A 64-bit hash that, unlike Swift's `Hasher`, is the same on every node. It detects differences and gives no protection against a malicious node.
 struct Fingerprint: Sendable {
     private(set) var value: UInt64
@@ -11,10 +13,8 @@ struct Fingerprint: Sendable {
     }
 
     private static func mix(_ word: UInt64) -> UInt64 {
-        var mixed = word &+ 0x9e37_79b9_7f4a_7c15
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
+        var generator = SplitMix64(seed: word)
+        return generator.next()
     }
 }
 

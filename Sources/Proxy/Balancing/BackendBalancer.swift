@@ -51,7 +51,7 @@ struct BackendBalancer: Sendable {
     private var mapTurns = (near: 0, far: 0)
     /// The weight of a place in `turnMaps`.
     private let mapUnit: Int
-    private var random: SeededGenerator
+    private var random: SplitMix64
     private var load = 0
     private var thresholds: LoadThresholds
     /// True when the load has given room to a server while sessions wait. New sessions then leave the places to those that wait already (`wait`).
@@ -73,7 +73,7 @@ struct BackendBalancer: Sendable {
         thresholds = LoadThresholds(count: hasDynamicLimits ? slots.count : 0)
         servers = WeightedTurns.Servers(count: slots.count)
         mapUnit = SourceMap.greatestUnit(of: backend.servers.map { ServerRoute.turnWeight(ofConfigured: $0.weight) })
-        random = SeededGenerator(seed: seed)
+        random = SplitMix64(seed: seed)
         for (index, route) in routes.enumerated() { place(index, route, atStart: true) }
     }
 

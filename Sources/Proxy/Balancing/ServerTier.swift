@@ -58,7 +58,7 @@ struct ServerTier: Sendable {
     mutating func first(isFar: Bool) -> Int? { isFar ? far.order.readFirst()?.number : near.order.readFirst()?.number }
 
     /// A server with room, drawn in proportion to its weight.
-    mutating func draw(isFar: Bool, _ random: inout SeededGenerator) -> Int? { isFar ? far.draw(&random) : near.draw(&random) }
+    mutating func draw(isFar: Bool, _ random: inout SplitMix64) -> Int? { isFar ? far.draw(&random) : near.draw(&random) }
 
     /// Whether any server has room.
     mutating func hasReady(isFar: Bool) -> Bool { isFar ? !far.ready.isEmpty : !near.ready.isEmpty }
@@ -119,7 +119,7 @@ struct ServerGroup: Sendable {
         return Int(last)
     }
 
-    mutating func draw(_ random: inout SeededGenerator) -> Int? { draws.draw(&random).map { Int(ready[$0]) } }
+    mutating func draw(_ random: inout SplitMix64) -> Int? { draws.draw(&random).map { Int(ready[$0]) } }
 
     mutating func add(share: Int) {
         count += 1

@@ -1,3 +1,5 @@
+import Wire
+
 /// Weights in a list, from which a position can be drawn in proportion to them. Each operation costs O(log n) at n weights.
 ///
 /// A Fenwick tree: the node at position p, counted from 1, has the sum of the last lowbit(p) weights up to p.
@@ -42,7 +44,7 @@ struct WeightedDraw: Sendable {
     }
 
     /// Draws a position in proportion to its weight; `nil` when all weights are 0.
-    func draw(_ random: inout SeededGenerator) -> Int? {
+    func draw(_ random: inout SplitMix64) -> Int? {
         total > 0 ? position(of: Int(random.next(upperBound: UInt64(total)))) : nil
     }
 

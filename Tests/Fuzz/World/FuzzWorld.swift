@@ -1,5 +1,4 @@
 import Gossip
-import Support
 import Wire
 
 /// Three connected nodes in virtual time, on a network without delay; node 0 is under test. A value type: each input starts with a copy of a settled world.

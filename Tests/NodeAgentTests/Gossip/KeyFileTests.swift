@@ -2,7 +2,6 @@ import Glibc
 import Gossip
 import LinuxIO
 import Seals
-import Support
 import Testing
 import Wire
 

@@ -1,7 +1,6 @@
 import Glibc
 import LinuxIO
 import Proxy
-import Support
 import Testing
 import Wire
 

@@ -1,6 +1,5 @@
 import Glibc
 import LinuxIO
-import Support
 import Testing
 import Wire
 
