@@ -27,10 +27,11 @@ extension ForwardingThread {
         let (rules, failures) = (state.backendRules[Int(session.pointee.backend)], Int32(session.pointee.retries) + 1)
         // Where every failure moves the session, `retries` does not limit how many servers it tries for the first time.
         let isWithinRetries = rules.pointee.redispatchInterval == 1 ? rules.pointee.retriesMax > 0 : failures <= rules.pointee.retriesMax
-        return isWithinRetries && leavesServer(session, after: failures) && !sessions[extrasOf: session].tried.isFull
+        return isWithinRetries && !sessions[extrasOf: session].tried.isFull && leavesServer(session, after: failures)
     }
 
-    /// True when the session leaves its server after its `failures`-th failed connect (`option redispatch`), or because new sessions do not use that server.
+    /// True when the session leaves its server after its `failures`-th failed connect. With `option redispatch`, it does so at each multiple of the interval, and
+    /// at any failure of a server that gets no new sessions. Without the option it stays.
     func leavesServer(_ session: UnsafeMutablePointer<Session>, after failures: Int32) -> Bool {
         let backend = Int(session.pointee.backend)
         let interval = state.backendRules[backend].pointee.redispatchInterval

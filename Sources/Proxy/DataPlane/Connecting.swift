@@ -122,7 +122,7 @@ extension ForwardingThread {
         session.pointee.state = .waiting
         session.pointee.stateDeadline = session.pointee.connectStartedAt + moment
         guard !hasClientLeft(session) else { return abandon(index, session) }
-        guard now < session.pointee.stateDeadline else { return connectAgain(index, session) }
+        guard now < session.pointee.stateDeadline else { return connectAgain(index, session, keepsServer: keepsServer(session)) }
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
 
@@ -139,16 +139,11 @@ extension ForwardingThread {
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
 
-    /// Tries again after the pause, with all servers as candidates, or with the same server (`keepsServer`).
-    private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    /// Tries again after the pause, with all servers as candidates, or with the same server.
+    private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>, keepsServer: Bool) {
         sessions[extrasOf: session].tried = TriedServers()
-        if session.pointee.holdsPlace {
-            if keepsServer(session) {
-                session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
-                return startConnect(index, session)
-            }
-            releasePlace(session)
-        }
+        guard !keepsServer else { return startConnect(index, session) }
+        releasePlace(session)
         connect(index, session)
     }
 
@@ -182,8 +177,9 @@ extension ForwardingThread {
         case .greeting: greetingTimedOut(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
             // A session that keeps its server keeps its time of assignment as well.
-            if !keepsServer(session) { session.pointee.assignedAt = -1 }
-            connectAgain(index, session)
+            let keepsServer = keepsServer(session)
+            if !keepsServer { session.pointee.assignedAt = -1 }
+            connectAgain(index, session, keepsServer: keepsServer)
         default:
             if session.pointee.stateDeadline != .max { wheel.arm(index, deadline: session.pointee.stateDeadline) }
         }
