@@ -34,17 +34,7 @@ extension ScriptCheck {
         guard !body.isEmpty else {
             return isLast ? failure(expectation.mismatchStatus, expectation, otherwise: "HTTP content check could not find a response body") : .undecided
         }
-        if !isLast, let least = expectation.bytesMin, body.count < least { return .undecided }
-        let match = match(expectation.match, in: body[...])
-        switch match {
-        case .tooShort where !isLast: return .undecided
-        case .unable(let reason): return failure(.layer7InvalidResponse, expectation, reason: reason)
-        case .missing where !isLast && expectation.bytesMin == nil: return .undecided
-        default: break
-        }
-        if (match == .found) != expectation.isNegated { return .asExpected }
-        let text = expectation.isNegated ? "HTTP check matched unwanted content" : "HTTP content check did not match"
-        return failure(expectation.mismatchStatus, expectation, otherwise: text)
+        return judge(body, isLast: isLast, expectation)
     }
 
     // MARK: Headers

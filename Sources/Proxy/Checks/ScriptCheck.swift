@@ -207,7 +207,7 @@ package struct ScriptCheck: Check {
         case .expect(let expectation):
             if isConditionalPass { return progress.finish(.layer7ConditionalPass, code: code, now: now) }
             let info = expectation.passText.map { values.info($0) } ?? (script.kind == .tcp ? Self.passInfo : "")
-            if let number = expectation.code.flatMap({ values.value($0)?.number }) { code = Int(clamping: number) }
+            setCode(expectation)
             return progress.finish(expectation.passStatus ?? .layer7OK, code: code, info: info, now: now)
         case .connect(let connect): return progress.finish(.layer4OK, info: connect.isImplied ? "" : Self.passInfo, now: now)
         case .send, .set, .setText, .unset: return progress.finish(.layer7OK, info: Self.passInfo, now: now)

@@ -38,21 +38,31 @@ extension ScriptCheck {
         let answer = values.answer
         guard !answer.isEmpty else { return hasEnded ? .failed(expectation.mismatchStatus, script.steps[current].emptyText) : .undecided }
         let isLast = hasEnded || answer.count >= values.subject.bytesMax
-        if !isLast, let least = expectation.bytesMin, answer.count < least { return .undecided }
-        if expectation.match == .ldapBind { return judgeBind(answer, isLast: isLast, expectation) }
-        switch match(expectation.match, in: answer[...]) {
+        return expectation.match == .ldapBind ? judgeBind(answer, isLast: isLast, expectation) : judge(answer, isLast: isLast, expectation)
+    }
+
+    /// Judges the bytes of an answer, or of a response's body, by a pattern for bytes.
+    mutating func judge(_ bytes: [UInt8], isLast: Bool, _ expectation: CheckExpectation) -> ScriptJudgement {
+        if !isLast, let least = expectation.bytesMin, bytes.count < least { return .undecided }
+        switch match(expectation.match, in: bytes[...]) {
         case .tooShort where !isLast: return .undecided
         case .unable(let reason): return failure(.layer7InvalidResponse, expectation, reason: reason)
         case .missing where !isLast && expectation.bytesMin == nil: return .undecided
         case let match where (match == .found) != expectation.isNegated: return .asExpected
-        case .found, .missing, .tooShort:
-            let text = script.kind == .tcp ? script.steps[current].mismatchText(expectation.match, isUnwanted: expectation.isNegated) : ""
-            return failure(expectation.mismatchStatus, expectation, otherwise: text)
+        case .found, .missing, .tooShort: return failure(expectation.mismatchStatus, expectation, otherwise: mismatchText(expectation))
         }
     }
 
-    /// Compares bytes of an answer, or of a response's body, with a pattern for bytes.
-    mutating func match(_ match: CheckMatch, in bytes: ArraySlice<UInt8>) -> ScriptMatch {
+    private func mismatchText(_ expectation: CheckExpectation) -> String {
+        switch script.kind {
+        case .tcp: script.steps[current].mismatchText(expectation.match, isUnwanted: expectation.isNegated)
+        case .http: expectation.isNegated ? "HTTP check matched unwanted content" : "HTTP content check did not match"
+        case .other: ""
+        }
+    }
+
+    /// Compares bytes with a pattern for bytes.
+    private mutating func match(_ match: CheckMatch, in bytes: ArraySlice<UInt8>) -> ScriptMatch {
         switch match {
         case .string(let pattern), .binary(let pattern): return Self.search(pattern, in: bytes)
         case .expression(let expression): return ScriptMatch(expression.matches(bytes, work: &workLeft))
@@ -90,7 +100,12 @@ extension ScriptCheck {
     mutating func failure(_ status: CheckStatus, _ expectation: CheckExpectation, reason: String = "", otherwise: String = "") -> ScriptJudgement {
         var info = reason.isEmpty ? expectation.failureText.map { values.info($0) } ?? otherwise : reason
         if let comment = script.steps[current].comment { info += " comment: \(comment)" }
-        if let number = expectation.code.flatMap({ values.value($0)?.number }) { code = Int(clamping: number) }
+        setCode(expectation)
         return .failed(status, info)
+    }
+
+    /// Computes the code of `status-code`, if the expectation has one.
+    mutating func setCode(_ expectation: CheckExpectation) {
+        if let number = expectation.code.flatMap({ values.value($0)?.number }) { code = Int(clamping: number) }
     }
 }
