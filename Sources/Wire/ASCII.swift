@@ -5,6 +5,12 @@ extension UInt8 {
     /// The byte in upper case if it is a small ASCII letter.
     package var asciiUppercased: UInt8 { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) ? self - 32 : self }
 
+    /// True for a digit from 0 to 9.
+    package var isDecimalDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
+
+    /// True for an ASCII letter or a decimal digit.
+    package var isAlphanumeric: Bool { isDecimalDigit || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(asciiLowercased) }
+
     /// True for a space or a tab.
     package var isBlank: Bool { self == UInt8(ascii: " ") || self == 9 }
 }

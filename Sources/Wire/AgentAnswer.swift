@@ -53,7 +53,7 @@ package struct AgentAnswer: Equatable, Sendable {
             if Self.isSeparator(first) {
                 rest = rest.dropFirst()
             } else if first == UInt8(ascii: "#") {
-                let text = rest.dropFirst().drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+                let text = rest.dropFirst().drop(while: \.isBlank)
                 description = String(decoding: text, as: UTF8.self)
                 return
             } else {
@@ -69,7 +69,7 @@ package struct AgentAnswer: Equatable, Sendable {
         bytes.firstIndex { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.map { $0 - bytes.startIndex }
     }
 
-    private static func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: ",") }
+    private static func isSeparator(_ byte: UInt8) -> Bool { byte.isBlank || byte == UInt8(ascii: ",") }
 
     private mutating func take(_ word: String) {
         switch word.lowercased() {
@@ -79,13 +79,13 @@ package struct AgentAnswer: Equatable, Sendable {
         case "drain": administration = .drain
         case "maint": administration = .maint
         case let lowered where lowered.hasPrefix("maxconn:"): connectionsMax = Self.connections(lowered.dropFirst(8))
-        case let lowered where lowered.utf8.first.map(Self.isDigit) == true && lowered.utf8.contains(UInt8(ascii: "%")): percent = Self.percent(lowered)
+        case let lowered where lowered.utf8.first?.isDecimalDigit == true && lowered.utf8.contains(UInt8(ascii: "%")): percent = Self.percent(lowered)
         default: if unknownWord == nil { unknownWord = word }
         }
     }
 
     private static func percent(_ word: String) -> Number {
-        let digits = word.utf8.prefix(while: isDigit)
+        let digits = word.utf8.prefix(while: \.isDecimalDigit)
         guard word.utf8.dropFirst(digits.count).elementsEqual("%".utf8) else { return .malformed("Trailing garbage in weight string") }
         return .value(number(digits))
     }
@@ -94,7 +94,7 @@ package struct AgentAnswer: Equatable, Sendable {
         guard let first = text.utf8.first else { return .malformed("Require <maxconn>.\n") }
         let isSigned = first == UInt8(ascii: "-") || first == UInt8(ascii: "+")
         let unsigned = text.utf8.dropFirst(isSigned ? 1 : 0)
-        let digits = unsigned.prefix(while: isDigit)
+        let digits = unsigned.prefix(while: \.isDecimalDigit)
         guard !digits.isEmpty else { return .malformed("maxconn string empty or preceded by garbage") }
         guard digits.count == unsigned.count else { return .malformed("Trailing garbage in maxconn string") }
         return .value(first == UInt8(ascii: "-") ? 0 : number(digits))
@@ -104,6 +104,4 @@ package struct AgentAnswer: Equatable, Sendable {
     private static func number(_ digits: Substring.UTF8View) -> Int {
         digits.reduce(0) { min(numberMax, $0 * 10 + Int($1 - UInt8(ascii: "0"))) }
     }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 }

@@ -48,13 +48,7 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         return labels.isEmpty ? "." : labels.joined(separator: ".")
     }
 
-    private static func isHostNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        case UInt8(ascii: "-"), UInt8(ascii: "_"): true
-        default: false
-        }
-    }
+    private static func isHostNameByte(_ byte: UInt8) -> Bool { byte.isAlphanumeric || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") }
 
     private static func shown(_ byte: UInt8) -> String {
         if isHostNameByte(byte) { return String(Unicode.Scalar(byte)) }

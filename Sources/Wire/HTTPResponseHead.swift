@@ -88,11 +88,11 @@ package struct HTTPResponseHead: Equatable, Sendable {
         /// Parses "HTTP/1.1 200 OK"; `nil` for anything else.
         init?(_ line: ArraySlice<UInt8>) {
             let start = line.startIndex
-            guard line.count > 8, line.starts(with: "HTTP/".utf8), isDigit(line[start + 5]), line[start + 6] == UInt8(ascii: "."), isDigit(line[start + 7]),
-                line[start + 8] == UInt8(ascii: " ")
+            guard line.count > 8, line.starts(with: "HTTP/".utf8), line[start + 5].isDecimalDigit, line[start + 6] == UInt8(ascii: "."),
+                line[start + 7].isDecimalDigit, line[start + 8] == UInt8(ascii: " ")
             else { return nil }
             let rest = line[(start + 8)...].drop { $0 == UInt8(ascii: " ") }
-            digits = rest.prefix(while: isDigit)
+            digits = rest.prefix(while: \.isDecimalDigit)
             guard (1...digitsMax).contains(digits.count), let number = Int(String(decoding: digits, as: UTF8.self)) else { return nil }
             let after = rest[digits.endIndex...]
             guard after.isEmpty || after.first == UInt8(ascii: " ") else { return nil }
@@ -146,16 +146,9 @@ package struct HTTPResponseHead: Equatable, Sendable {
     // MARK: Bytes
 
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
-        guard (1...digitsMax).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
+        guard (1...digitsMax).contains(digits.count), digits.allSatisfy(\.isDecimalDigit) else { return nil }
         return Int(String(decoding: digits, as: UTF8.self))
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
-    }
+    private static func isTokenByte(_ byte: UInt8) -> Bool { byte.isAlphanumeric || "!#$%&'*+-.^_`|~".utf8.contains(byte) }
 }

@@ -43,7 +43,7 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
             guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
             var value: UInt32 = 0
             for digit in part {
-                guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+                guard digit.isDecimalDigit else { return nil }
                 value = value * 10 + UInt32(digit - UInt8(ascii: "0"))
             }
             guard value <= 255 else { return nil }

@@ -122,7 +122,7 @@ extension ProxyHeader {
 
     private static func port(_ word: String) -> UInt16? {
         let digits = word.utf8
-        guard (1...5).contains(digits.count), digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        guard (1...5).contains(digits.count), digits.allSatisfy(\.isDecimalDigit) else { return nil }
         return digits.count == 1 || digits.first != UInt8(ascii: "0") ? UInt16(word) : nil
     }
 

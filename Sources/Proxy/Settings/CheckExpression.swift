@@ -89,13 +89,7 @@ package struct CheckExpression: Equatable, Sendable {
     private static func isVariable(_ name: String, of scopes: [String]) -> Bool {
         guard let dot = name.firstIndex(of: "."), scopes.contains(String(name[..<dot])) else { return false }
         let rest = name[name.index(after: dot)...].utf8
-        return !rest.isEmpty
-            && rest.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-                default: byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
-                }
-            }
+        return !rest.isEmpty && rest.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") }
     }
 
     // MARK: Parsing
