@@ -22,7 +22,7 @@ extension ForwardingThread {
     mutating func accept(_ number: Int) {
         let listener = listeners[number]
         guard listener.descriptor >= 0 else { return }
-        guard now >= noDescriptorsUntil else { return pauseUntilDescriptors(number) }
+        guard now >= noDescriptorsUntil else { return pause(number, until: noDescriptorsUntil) }
         let isReported = listener.isPolled && !listener.isClosing
         for _ in 0..<(isReported ? listener.quota : state.acceptsPerTurn) {
             let wait = acceptWait
@@ -80,9 +80,10 @@ extension ForwardingThread {
         listeners[number].isPolled = false
     }
 
-    private mutating func pauseUntilDescriptors(_ number: Int) {
+    /// Stops polling a listener until `time`.
+    private mutating func pause(_ number: Int, until time: Int64) {
         pause(number)
-        wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil)
+        wheel.arm(sessions.capacity + number, deadline: time)
     }
 
     /// Takes a place among the sessions of the bind, if it counts them, of the frontend and of the process, in this order: a thread that stops at the frontend's
@@ -166,8 +167,7 @@ extension ForwardingThread {
 
     /// Stops accepting for `wait` milliseconds: connections wait in the kernel's queue.
     private mutating func pauseForRate(_ number: Int, _ wait: Int64) {
-        pause(number)
-        wheel.arm(sessions.capacity + number, deadline: now + wait)
+        pause(number, until: now + wait)
         reportPause(number) { thread in
             thread.line.append("the process's limit of ")
             thread.line.append(Int64(thread.state.acceptsPerSecond))
@@ -178,7 +178,7 @@ extension ForwardingThread {
     /// Pauses accepting because the system is out of descriptors or memory.
     mutating func pauseForResources(_ number: Int, _ error: SystemError) {
         noDescriptorsUntil = now + Self.pauseMilliseconds
-        if listeners[number].descriptor >= 0 { pauseUntilDescriptors(number) }
+        if listeners[number].descriptor >= 0 { pause(number, until: noDescriptorsUntil) }
         state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
         reportPause(number) { thread in
             thread.line.append("the system's limit (")
@@ -209,7 +209,7 @@ extension ForwardingThread {
     /// Creates a session for an accepted connection and starts it, unless it waits for a PROXY header.
     private mutating func begin(_ descriptor: Int32, from address: RawSocketAddress, listener: Int) {
         let frontend = listeners[listener].frontend
-        if !state.clientBuffers.areStandard { state.clientBuffers.set(on: descriptor) }
+        state.clientBuffers.set(on: descriptor)
         guard let (index, isNew) = sessions.take() else {
             close(descriptor)
             return leave(frontend, listeners[listener].bind)

@@ -32,7 +32,7 @@ extension ForwardingThread {
         let family = Int32(address.storage.ss_family)
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        if !state.serverBuffers.areStandard { state.serverBuffers.set(on: descriptor) }
+        state.serverBuffers.set(on: descriptor)
         counters.servers[Int(server)].pointee.connects.add()
         counters.servers[Int(server)].pointee.sessions.add()
         // With Nagle's algorithm the client's first bytes would wait until the header is acknowledged. Without a header the relay turns it off when necessary.

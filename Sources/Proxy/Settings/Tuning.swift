@@ -7,9 +7,6 @@ package struct SocketBuffers: BitwiseCopyable, Equatable, Sendable {
 
     /// Creates the kernel's choice.
     package init() {}
-
-    /// True when the kernel chooses both sizes.
-    package var areStandard: Bool { receive == 0 && send == 0 }
 }
 
 /// The sizes and limits of `global` that the data plane and the checks obey.
