@@ -1,5 +1,5 @@
 /// An IPv4 or IPv6 address.
-package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
+package enum IPAddress: BitwiseCopyable, Hashable, Sendable, CustomStringConvertible {
     /// An IPv4 address in host byte order: 127.0.0.1 is 0x7f000001.
     case v4(UInt32)
     /// An IPv6 address: its first and last eight bytes in host byte order.

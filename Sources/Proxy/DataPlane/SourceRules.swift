@@ -8,20 +8,10 @@ import Wire
 
 /// The local address of connections to one server.
 struct SourceRules: BitwiseCopyable, Sendable {
-    /// The source of a session's local address.
-    enum Presented: BitwiseCopyable, Sendable {
-        /// `own`.
-        case own
-        /// The client's address and port, or its address alone.
-        case client, clientAddress
-        /// `other`.
-        case other
-    }
-
     /// The address of this host, with its port if there is only one. No address (family 0) leaves both to the kernel.
     let own: RawSocketAddress
-    let presented: Presented
-    let other: RawSocketAddress
+    /// The address that a session's server sees; `nil` for `own`.
+    let presented: SourceSettings.Presented?
     let interface: InterfaceName
     /// The ports are taken from the server's `SourcePorts`.
     let hasPortRange: Bool
@@ -35,27 +25,17 @@ struct SourceRules: BitwiseCopyable, Sendable {
             } else {
                 RawSocketAddress()
             }
-        var other = RawSocketAddress()
-        switch settings.presented {
-        case nil: presented = .own
-        case .client: presented = .client
-        case .clientAddress: presented = .clientAddress
-        case .other(let address, let port):
-            presented = .other
-            other = RawSocketAddress(.ip(address, port: port))
-        }
-        self.other = other
+        presented = settings.presented
         interface = settings.interface.map { InterfaceName($0) } ?? InterfaceName()
     }
 
     /// The address that a session's server sees, if it is not `own`. As in HAProxy, a client of a UNIX socket gives none.
     func presentedAddress(to client: KernelAddress) -> RawSocketAddress? {
         switch presented {
-        case .own: return nil
-        case .other: return other
-        case .client, .clientAddress:
-            guard let address = client.address else { return nil }
-            return RawSocketAddress(.ip(address, port: presented == .client ? client.port : 0))
+        case nil: nil
+        case .other(let address, let port): RawSocketAddress(.ip(address, port: port))
+        case .client: client.address.map { RawSocketAddress(.ip($0, port: client.port)) }
+        case .clientAddress: client.address.map { RawSocketAddress(.ip($0, port: 0)) }
         }
     }
 

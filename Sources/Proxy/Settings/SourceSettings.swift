@@ -3,7 +3,7 @@ import Wire
 /// `source`: the local address of connections to a server.
 package struct SourceSettings: Equatable, Sendable {
     /// `usesrc`: the address that the server sees in a session, in place of `address`.
-    package enum Presented: Equatable, Sendable {
+    package enum Presented: BitwiseCopyable, Equatable, Sendable {
         /// The client's address and port.
         case client
         /// The client's address, and a port of the kernel's choice.
