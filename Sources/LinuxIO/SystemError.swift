@@ -25,6 +25,9 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// True when this machine lacks descriptors or memory. The error says nothing about the peer, and a retry may succeed.
     package var isShortage: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
 
+    /// True for a connect for which this machine has no local address or port left. The error says nothing about the peer.
+    package var lacksLocalAddress: Bool { code == EADDRNOTAVAIL || code == EADDRINUSE || code == EAGAIN }
+
     /// True when the file does not exist.
     package var isMissing: Bool { code == ENOENT }
 

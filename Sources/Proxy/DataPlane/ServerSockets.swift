@@ -55,7 +55,7 @@ extension ForwardingThread {
         }
         guard address.withPointer({ Glibc.connect(descriptor, $0, $1) }) != 0, errno != EINPROGRESS else { return 0 }
         let code = errno
-        guard isIP, code == EADDRNOTAVAIL || code == EADDRINUSE || code == EAGAIN else { return code }
+        guard isIP, SystemError("connect", code: code).lacksLocalAddress else { return code }
         reportSource(session, .error, "Connect() failed for backend ", code == EADDRINUSE ? ": local address already in use." : ": no free ports.")
         return EADDRNOTAVAIL
     }

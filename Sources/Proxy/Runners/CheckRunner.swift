@@ -241,10 +241,7 @@ package final class CheckRunner {
     }
 
     /// True when the failure concerns this machine and not the server.
-    private static func isLocal(_ error: SystemError) -> Bool {
-        guard error.call == "connect" else { return true }
-        return [EADDRNOTAVAIL, EADDRINUSE, EAGAIN].contains(error.code)
-    }
+    private static func isLocal(_ error: SystemError) -> Bool { error.call != "connect" || error.lacksLocalAddress }
 
     /// An unreachable host has not responded, even if a router on the way reports the error.
     private static func fault(_ error: SystemError) -> CheckFault {
