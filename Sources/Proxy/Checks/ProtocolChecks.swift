@@ -113,8 +113,11 @@ package enum ProtocolChecks {
 
     /// The first message of a client: its length, version 3.0, and the user.
     private static func startupMessage(_ user: String) -> [UInt8] {
-        let parameters = Array("user\0\(user)\0\0".utf8)
-        let length = UInt32(8 + parameters.count)
-        return withUnsafeBytes(of: length.bigEndian) { Array($0) } + [0, 3, 0, 0] + parameters
+        let parameters = "user\0\(user)\0\0".utf8
+        var message = ByteWriter()
+        message.writeBigEndian(UInt32(8 + parameters.count))
+        message.write([0, 3, 0, 0])
+        message.write(parameters)
+        return message.bytes
     }
 }
