@@ -67,7 +67,7 @@ struct StartSockets {
             var files: [OpenFile] = []
             for bind in probe.binds {
                 // The probe's thread calls `listen` when the answer is pass.
-                files += try open(bind, owner: "probe \(probe.name)", backlog: nil, count: 1)
+                files += try open(bind, owner: StartSockets.owner(probe), backlog: nil, count: 1)
             }
             ports.append(ProbePort(index: index, settings: probe, listeners: files))
         }
@@ -87,26 +87,27 @@ struct StartSockets {
 
     /// Resolves the names and accounts that the sockets need, without opening any.
     mutating func check(_ configuration: AgentConfiguration) throws(StartError) {
-        for frontend in configuration.frontends where !frontend.isDisabled {
-            for bind in frontend.binds {
-                _ = try names.address(of: bind, owner: StartSockets.owner(frontend))
-                _ = try owners(of: bind, StartSockets.owner(frontend))
-            }
-        }
-        for probe in configuration.probes {
-            for bind in probe.binds { _ = try names.address(of: bind, owner: "probe \(probe.name)") }
-        }
-        for settings in configuration.global.statsSockets {
-            _ = try names.address(of: settings.bind, owner: StartSockets.statsOwner)
-            _ = try owners(of: settings.bind, StartSockets.statsOwner)
+        for (bind, owner) in StartSockets.binds(of: configuration) {
+            _ = try names.address(of: bind, owner: owner)
+            _ = try owners(of: bind, owner)
         }
     }
 
+    /// Everything that a start listens at, and its owner in messages: frontends, probes and stats sockets.
+    static func binds(of configuration: AgentConfiguration) -> [(bind: Bind, owner: String)] {
+        var binds: [(bind: Bind, owner: String)] = []
+        for frontend in configuration.frontends where !frontend.isDisabled { binds += frontend.binds.map { ($0, owner(frontend)) } }
+        for probe in configuration.probes { binds += probe.binds.map { ($0, owner(probe)) } }
+        return binds + configuration.global.statsSockets.map { ($0.bind, statsOwner) }
+    }
+
     /// The owner of the stats sockets in messages.
-    static let statsOwner = "stats socket"
+    private static let statsOwner = "stats socket"
 
     /// The owner of a frontend's sockets in messages: "listen mysql".
     static func owner(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }
+
+    private static func owner(_ probe: ProbeSettings) -> String { "probe \(probe.name)" }
 
     /// Owner and group of a bind at a path.
     private func owners(of bind: Bind, _ owner: String) throws(StartError) -> (user: UInt32?, group: UInt32?) {

@@ -66,7 +66,7 @@ struct StartExternalChecks {
         of backend: Backend, _ configuration: AgentConfiguration, _ names: inout NameResolution
     ) throws(StartError) -> SocketAddress? {
         guard backend.isListen, let frontend = configuration.frontends.first(where: { $0.isListen && $0.name == backend.name }) else { return nil }
-        for bind in frontend.binds { if let address = try names.address(of: bind, owner: "listen \(backend.name)") { return address } }
+        for bind in frontend.binds { if let address = try names.address(of: bind, owner: StartSockets.owner(frontend)) { return address } }
         return nil
     }
 }

@@ -9,11 +9,7 @@ extension ClusterSettings {
 extension NameResolution {
     /// Resolves the names of listeners, log targets and this node's gossip address. `failures` then contains those that prevent the start.
     mutating func resolvePlaces(of configuration: AgentConfiguration, own: ClusterSettings.Node?) {
-        var binds: [(bind: Bind, owner: String)] = []
-        for frontend in configuration.frontends where !frontend.isDisabled { binds += frontend.binds.map { ($0, StartSockets.owner(frontend)) } }
-        for probe in configuration.probes { binds += probe.binds.map { ($0, "probe \(probe.name)") } }
-        binds += configuration.global.statsSockets.map { ($0.bind, StartSockets.statsOwner) }
-        for (bind, owner) in binds { _ = try? address(of: bind, owner: owner) }
+        for (bind, owner) in StartSockets.binds(of: configuration) { _ = try? address(of: bind, owner: owner) }
         // Each proxy with 'log global' has the same targets.
         var seen: Set<ConfigurationLocation> = []
         for target in configuration.logTargets where seen.insert(target.location).inserted {
