@@ -43,6 +43,8 @@ final class StatisticsReader: StatisticsSource {
     var sources = Sources()
     /// By backend: `fullconn`, which `show stat` shows as the session limit.
     private let fullConnections: [Int]
+    /// By frontend: the numbers of its binds.
+    private let bindNumbers: [[Int]]
 
     /// Reads from `state` and `servers` at each call.
     init(
@@ -52,6 +54,7 @@ final class StatisticsReader: StatisticsSource {
         (self.rates, self.reactor) = (rates, reactor)
         outlines = [ProxyOutline](configuration)
         fullConnections = configuration.fullConnections(sessionsMax: state.sessionsMax)
+        bindNumbers = configuration.frontends.map(\.bindNumbers)
     }
 
     func processStatistics() -> ProcessStatistics {
@@ -102,7 +105,7 @@ final class StatisticsReader: StatisticsSource {
 
     func socketStatistics(_ bind: Int, of frontend: Int) -> SocketStatistics {
         let settings = configuration.frontends[frontend]
-        let number = settings.bindNumbers[bind]
+        let number = bindNumbers[frontend][bind]
         let index = state.firstBinds[frontend] + bind
         let cell = state.bindCells[index]
         var row = SocketStatistics(name: settings.binds[bind].name ?? "sock-\(number)", identifier: number)
