@@ -208,7 +208,7 @@ final class StatisticsReader: StatisticsSource {
         subject.stateText = { [unowned self] in
             let cell = state.backendCells[server.backend]
             let backend = CheckStateText.Backend(
-                name: subject.backendName, sessions: max(0, cell.pointee.sessions.value - cell.pointee.waiting.value),
+                name: configuration.backends[server.backend].name, sessions: max(0, cell.pointee.sessions.value - cell.pointee.waiting.value),
                 weight: effectiveWeight(ofBackend: server.backend))
             return CheckStateText.text(serverStatistics(server), of: backend, node: process.node)
         }
