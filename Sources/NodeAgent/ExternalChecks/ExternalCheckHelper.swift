@@ -17,15 +17,13 @@ struct ExternalCheckLink {
     /// Parses and removes the variable from `environment`; `nil` for a process that is not a helper.
     init?(environment: inout [String: String]) {
         guard let fields = environment.removeValue(forKey: Self.variable)?.split(separator: ","), fields.count == 2 else { return nil }
-        guard let channel = Int32(fields[0]), let table = Int32(fields[1]), Self.takeOver(channel), Self.takeOver(table) else { return nil }
+        guard let channel = OpenFile.inheritedNumber(fields[0]), let table = OpenFile.inheritedNumber(fields[1]) else { return nil }
         self.channel = OpenFile(FileDescriptor(owning: channel))
         self.table = OpenFile(FileDescriptor(owning: table))
     }
 
     /// The variable for a new helper process.
     static func variables(channel: OpenFile, table: OpenFile) -> [String: String] { [variable: "\(channel.raw),\(table.raw)"] }
-
-    private static func takeOver(_ number: Int32) -> Bool { number > STDERR_FILENO && fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
 }
 
 /// The helper process for external checks. The node starts it while it still has its privileges, and can then filter its own system calls: only the helper

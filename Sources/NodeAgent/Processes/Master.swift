@@ -222,9 +222,7 @@ final class Master {
         let code = clinux_pipe(&ends)
         guard code == 0 else { throw SystemError("pipe2", code: -code) }
         let (reading, writing) = (OpenFile(FileDescriptor(owning: ends[0])), OpenFile(FileDescriptor(owning: ends[1])))
-        let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        guard copy >= 0 else { throw .last("fcntl") }
-        let laterErrors = OpenFile(FileDescriptor(owning: copy))
+        let laterErrors = try OpenFile.copy(of: STDERR_FILENO)
         var cause: String?
         if case .restart(let exit) = reason { cause = "\(exit.process) died: \(exit.description)" }
         let variables = MasterLink.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)

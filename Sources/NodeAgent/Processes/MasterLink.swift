@@ -22,7 +22,7 @@ struct MasterLink {
     init?(environment: inout [String: String]) {
         guard let fields = environment.removeValue(forKey: Self.variable)?.split(separator: ",", maxSplits: 2), fields.count >= 2 else { return nil }
         unsetenv(Self.variable)
-        guard let channel = Int32(fields[0]), let errors = Int32(fields[1]), Self.takeOver(channel), Self.takeOver(errors) else { return nil }
+        guard let channel = OpenFile.inheritedNumber(fields[0]), let errors = OpenFile.inheritedNumber(fields[1]) else { return nil }
         self.channel = ProcessChannel(OpenFile(FileDescriptor(owning: channel)))
         laterErrors = errors
         // The worker was started as /proc/self/exe, so the kernel would show the name "exe".
@@ -52,11 +52,5 @@ struct MasterLink {
     }
 
     /// Returns a copy of the stderr once the worker serves, for processes that the worker starts.
-    func servingErrors() throws(SystemError) -> OpenFile {
-        let copy = fcntl(laterErrors, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        guard copy >= 0 else { throw .last("fcntl") }
-        return OpenFile(FileDescriptor(owning: copy))
-    }
-
-    private static func takeOver(_ number: Int32) -> Bool { number > STDERR_FILENO && fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
+    func servingErrors() throws(SystemError) -> OpenFile { try OpenFile.copy(of: laterErrors) }
 }

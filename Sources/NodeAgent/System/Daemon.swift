@@ -77,10 +77,7 @@ struct NullDevice {
         let opened = open("/dev/null", O_RDWR | O_CLOEXEC)
         guard opened >= 0 else { throw .last("open /dev/null") }
         let descriptor = FileDescriptor(owning: opened)
-        // A number above those of the standard streams, even if one of these was closed.
-        let raw = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        guard raw >= 0 else { throw .last("fcntl") }
-        file = OpenFile(FileDescriptor(owning: raw))
+        file = try OpenFile.copy(of: descriptor.raw)
     }
 
     /// Redirects the standard streams to the device.
