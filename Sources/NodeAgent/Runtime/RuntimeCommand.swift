@@ -31,13 +31,6 @@ struct RuntimeCommand: Sendable {
 
     private init(
         _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
-        _ run: @escaping @Sendable (RuntimeCall, inout RuntimeSession) -> String
-    ) {
-        self.init(words, usage, level, help) { AnswerText(run($0, &$1)) }
-    }
-
-    private init(
-        _ words: String, _ usage: String, _ level: StatsSocketSettings.Level, _ help: String,
         _ run: @escaping @Sendable (RuntimeCall, inout RuntimeSession) -> AnswerText
     ) {
         self.words = words.split(separator: " ").map(String.init)
@@ -45,19 +38,11 @@ struct RuntimeCommand: Sendable {
         isUrgent = Self.urgentWords.contains(words)
     }
 
-    /// A command that may need to wait before it can answer.
+    /// A command whose answer does not depend on the connection.
     private init(
         _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String, answer: @escaping @Sendable (RuntimeCall) -> AnswerText
     ) {
-        self.init(words, usage, level, help) { call, _ in answer(call) }
-    }
-
-    /// A command whose answer grows with the configuration, so that it is composed in pieces.
-    private static func table(
-        _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
-        _ run: @escaping @Sendable (RuntimeCall, RuntimeSession) -> AnswerText
-    ) -> RuntimeCommand {
-        RuntimeCommand(words, usage, level, help) { run($0, $1) }
+        self.init(words, usage: usage, level: level, help: help) { call, _ in answer(call) }
     }
 
     /// The commands in alphabetical order, then those that end every list.
@@ -84,14 +69,14 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "accept gossip with this key as well", answer: { installKey($0) }),
         RuntimeCommand("operator", level: .operator, help: "lower this connection's level to operator") { _, session in
             session.level = .operator
-            return ""
+            return AnswerText("")
         },
         RuntimeCommand(
             "remove gossip key", usage: " <id>", level: .admin, help: "remove a key that is not in use", answer: { changeKey($0) { .remove($0) } }),
         RuntimeCommand(
             "set server", usage: " <bk>/<srv> [opts] [on cluster]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%",
             answer: { setServer($0) }),
-        RuntimeCommand("set timeout", " cli <delay>", .user, "change this connection's idle timeout, in seconds or with a unit") {
+        RuntimeCommand("set timeout", usage: " cli <delay>", level: .user, help: "change this connection's idle timeout, in seconds or with a unit") {
             setTimeout($0, &$1)
         },
         RuntimeCommand(
@@ -105,55 +90,54 @@ struct RuntimeCommand: Sendable {
     ]
 
     private static let showCommands: [RuntimeCommand] = [
-        table("show backend", level: .user, help: "list the backends") { call, _ in
+        RuntimeCommand("show backend", level: .user, help: "list the backends") { call, _ in
             AnswerText(head: "# name\n", rows: call.target.statistics.outlines.lazy.filter { $0.backend != nil }.map { $0.name + "\n" })
         },
-        RuntimeCommand("show cli level", "", .user, "show this connection's level") { _, session in
+        RuntimeCommand("show cli level", level: .user, help: "show this connection's level") { _, session in
             AnswerText("\(session.level)\n", severity: .information)
         },
-        table("show database", usage: " [<backend>]", level: .operator, help: "show each database's role, lag and fitness, and why") { call, _ in
+        RuntimeCommand("show database", usage: " [<backend>]", level: .operator, help: "show each database's role, lag and fitness, and why") { call, _ in
             guard let report = call.target.databaseReport() else { return .error("There is no 'database' section in the configuration.\n") }
             return report.text(of: call.argument(0)) ?? .error("No such backend, or it has no 'database' section.\n")
         },
-        table("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "show the cluster: members, health, commands, keys") { call, _ in
-            showGossip(call)
-        },
+        RuntimeCommand(
+            "show gossip", usage: " [members|health|admin|keys]", level: .user, help: "show the cluster: members, health, commands, keys",
+            answer: { showGossip($0) }),
         RuntimeCommand(
             "show info", level: .user, help: "show information about this process",
             answer: { unsupportedForm($0.arguments) ?? AnswerText($0.target.statistics.processStatistics().text) }),
         RuntimeCommand(
             "show probe", level: .user, help: "show what the probes answer, and why",
             answer: { $0.target.probeReport().map { AnswerText($0.text) } ?? .error("There is no 'probe' section in the configuration.\n") }),
-        table("show retries", level: .user, help: "count the sessions that left a server, by reason") { call, _ in
-            call.target.retriesReport()
-        },
-        table("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states in the state file format") { call, _ in
+        RuntimeCommand(
+            "show retries", level: .user, help: "count the sessions that left a server, by reason", answer: { $0.target.retriesReport() }),
+        RuntimeCommand("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states in the state file format") { call, _ in
             call.target.statistics.serversState(backend: call.arguments.first) ?? .error("Can't find backend.\n")
         },
-        table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list the counters of all proxies and servers as CSV") {
-            showStatistics($0, $1)
-        },
+        RuntimeCommand(
+            "show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list the counters of all proxies and servers as CSV"
+        ) { showStatistics($0, $1) },
         RuntimeCommand(
             "show version", level: .user, help: "show the version", answer: { _ in AnswerText(Release.reportedVersion + "\n", severity: .information) }),
         RuntimeCommand("user", level: .user, help: "lower this connection's level to user") { _, session in
             session.level = .user
-            return ""
+            return AnswerText("")
         },
     ]
 
     private static let sessionCommands: [RuntimeCommand] = [
-        RuntimeCommand("help", " [<command>]", .user, "list all commands, or the matching ones") { call, session in
+        RuntimeCommand("help", usage: " [<command>]", level: .user, help: "list all commands, or the matching ones") { call, session in
             let likely = call.arguments.isEmpty ? [] : nearest(to: call.arguments, level: session.level)
             let list = list(likely.isEmpty ? all : likely, level: session.level)
             return AnswerText("The following commands are valid at this level:\n" + list, severity: .information)
         },
         RuntimeCommand("prompt", level: .user, help: "toggle the prompt, which keeps the connection open") { _, session in
             session.isInteractive.toggle()
-            return ""
+            return AnswerText("")
         },
         RuntimeCommand("quit", level: .user, help: "close the connection") { _, session in
             session.isClosing = true
-            return ""
+            return AnswerText("")
         },
     ]
 }
