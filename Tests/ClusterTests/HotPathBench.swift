@@ -131,8 +131,7 @@ final class HotPathBench {
         let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard raw >= 0 else { return nil }
         let client = FileDescriptor(owning: raw)
-        var limit = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        limitWaits(SO_RCVTIMEO, to: 60_000, on: raw)
         guard RawSocketAddress(address).withPointer({ connect(raw, $0, $1) }) == 0 else { return nil }
         return client
     }
@@ -151,13 +150,8 @@ private final class AnsweringServer: Sendable {
     private let listener: OpenFile
 
     init() throws {
-        let loopback = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
-        let socket = try Sockets.open(.stream, for: loopback)
-        try Sockets.bind(socket.raw, to: loopback)
-        try Sockets.listen(socket.raw, backlog: 128)
-        _ = fcntl(socket.raw, F_SETFL, 0)
-        address = try #require(Sockets.localAddress(socket.raw))
-        let listener = OpenFile(socket)
+        let listener = OpenFile(FileDescriptor(owning: try listenBlocking(.ip(.v4(0x7f00_0001), port: 0), backlog: 128)))
+        address = try #require(Sockets.localAddress(listener.raw))
         self.listener = listener
         Foundation.Thread.detachNewThread { Self.serve(listener) }
     }
@@ -166,10 +160,8 @@ private final class AnsweringServer: Sendable {
 
     /// Ends when the listener is shut down.
     private static func serve(_ listener: OpenFile) {
-        while true {
-            let raw = acceptBlocking(listener.raw)
-            guard raw >= 0 else { return }
-            Foundation.Thread.detachNewThread { answer(FileDescriptor(owning: raw)) }
+        acceptEach(listener.raw) { client in
+            Foundation.Thread.detachNewThread { answer(FileDescriptor(owning: client)) }
         }
     }
 

@@ -35,8 +35,7 @@ func abandon(_ arguments: Arguments) {
         guard target.withPointer({ connect(descriptor, $0, $1) }) == 0 else { fail("connect: \(String(cString: strerror(errno)))") }
         var greeting = [UInt8](repeating: 0, count: 512)
         if arguments.text("greeting", default: "no") == "yes", recv(descriptor, &greeting, greeting.count, 0) <= 0 { fail("no greeting") }
-        var linger = linger(l_onoff: number % 2 == 0 ? 0 : 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+        if !number.isMultiple(of: 2) { Sockets.resetAtClose(descriptor) }
         close(descriptor)
     }
 }
@@ -121,10 +120,9 @@ func receiveLogs(_ arguments: Arguments) {
 /// `accept --listen A:P`: accepts and closes connections until it is killed; fast enough for thousands of checks a second.
 func acceptConnections(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("listen")
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var on: Int32 = 1
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-    guard bindAddress(listener, address: address, port: port), listen(listener, 4096) == 0 else { fail("cannot listen at \(address):\(port)") }
+    guard let host = IPAddress(address), let listener = try? listenBlocking(.ip(host, port: port), backlog: 4096) else {
+        fail("cannot listen at \(address):\(port)")
+    }
     printLine("accepting")
     while true { close(accept(listener, nil, nil)) }
 }

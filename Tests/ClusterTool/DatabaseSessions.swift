@@ -42,8 +42,7 @@ private func hold(_ session: DatabaseSession, address: String, port: UInt16) -> 
     var session = session
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
-    var patience = timeval(tv_sec: 15, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    limitWaits(SO_RCVTIMEO, to: 15_000, on: descriptor)
     let target = RawSocketAddress(.ip(IPAddress(address) ?? .anyV4, port: port))
     guard target.withPointer({ connect(descriptor, $0, $1) }) == 0 else { fail("connect: \(String(cString: strerror(errno)))") }
     while true {

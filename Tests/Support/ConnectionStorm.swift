@@ -32,7 +32,7 @@ package struct ConnectionStorm {
     private let target: RawSocketAddress
     private let load: Load
     private var random: SplitMix64
-    private static let patience = timeval(tv_sec: 1, tv_usec: 0)
+    private static let patienceMilliseconds = 1000
 
     /// - Parameter address: an IPv4 address in digits.
     package init(address: String, port: UInt16, load: Load, seed: UInt64) {
@@ -59,8 +59,7 @@ package struct ConnectionStorm {
         let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard raw >= 0 else { return }
         defer { close(raw) }
-        var limit = Self.patience
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] { setsockopt(raw, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size)) }
+        limitWaits(SO_RCVTIMEO, SO_SNDTIMEO, to: Self.patienceMilliseconds, on: raw)
         guard target.withPointer({ connect(raw, $0, $1) }) == 0 else {
             report.refused += 1
             return
@@ -69,8 +68,7 @@ package struct ConnectionStorm {
         let count = isAborted ? bytes.count / 2 : bytes.count
         if count > 0 { _ = send(raw, bytes, count, Int32(MSG_NOSIGNAL)) }
         if isAborted {
-            var atOnce = linger(l_onoff: 1, l_linger: 0)
-            setsockopt(raw, SOL_SOCKET, SO_LINGER, &atOnce, socklen_t(MemoryLayout<linger>.size))
+            Sockets.resetAtClose(raw)
             return
         }
         var answer = [UInt8](repeating: 0, count: 512)

@@ -50,11 +50,9 @@ package struct Transcript: Codable, Sendable, Equatable {
 
     /// Text for comparisons: what was received, with control characters and bytes above 127 as `<1b>`, and the ending unless it is `done`.
     package var text: String {
-        let shown = received.map { 32...126 ~= $0 ? String(UnicodeScalar($0)) : $0 == 10 ? "\\n" : $0 == 13 ? "\\r" : "<\(hexadecimal($0))>" }.joined()
+        let shown = received.map { 32...126 ~= $0 ? String(UnicodeScalar($0)) : $0 == 10 ? "\\n" : $0 == 13 ? "\\r" : "<\(Hexadecimal.text([$0]))>" }.joined()
         return ending == .done ? shown : "\(shown)(\(ending.rawValue))"
     }
-
-    private func hexadecimal(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
 }
 
 /// A connected socket and what arrived on it.
@@ -73,8 +71,7 @@ package struct Conversation {
     ///   - patience: the longest wait for bytes in milliseconds; 0 for no limit.
     package init(_ descriptor: Int32, patience: Int) {
         self.descriptor = descriptor
-        var limit = timeval(tv_sec: patience / 1000, tv_usec: patience % 1000 * 1000)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        limitWaits(SO_RCVTIMEO, to: patience, on: descriptor)
         Sockets.disableNagle(descriptor)
     }
 
@@ -120,16 +117,9 @@ package struct Conversation {
     }
 
     private mutating func send(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else {
-                transcript.ending = .reset
-                return false
-            }
-            rest = rest.dropFirst(count)
-        }
-        return true
+        if sendAll(bytes, to: descriptor) { return true }
+        transcript.ending = .reset
+        return false
     }
 
     private mutating func receiveMore() -> Bool {
@@ -159,21 +149,12 @@ package struct ScriptAddress: Codable, Sendable, Hashable {
     /// Creates an address from its text.
     package init(_ text: String) { self.text = text }
 
-    /// The kernel's form, if the text is valid. HAProxy fills abstract names with zero bytes.
-    package var raw: RawSocketAddress? {
-        if text.hasPrefix("/") { return RawSocketAddress(.unix(text)) }
-        if text.hasPrefix("@") {
-            var name = RawSocketAddress(.unix("\0" + text.dropFirst()))
-            name.length = socklen_t(MemoryLayout<sockaddr_un>.size)
-            return name
-        }
+    /// The address, if the text is valid. An abstract name has HAProxy's form.
+    package var socketAddress: SocketAddress? {
+        if text.hasPrefix("/") { return .unix(text) }
+        if text.hasPrefix("@") { return .unix(RawSocketAddress.abstractPath(String(text.dropFirst()))) }
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
         let host = text[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
-        return IPAddress(host).map { RawSocketAddress(.ip($0, port: port)) }
-    }
-
-    /// The family of its sockets.
-    package var family: Int32 {
-        text.hasPrefix("/") || text.hasPrefix("@") ? AF_UNIX : text.hasPrefix("[") ? AF_INET6 : AF_INET
+        return IPAddress(host).map { .ip($0, port: port) }
     }
 }

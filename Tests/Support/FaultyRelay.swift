@@ -30,25 +30,15 @@ package struct FaultyRelay: Sendable {
     package init(_ fault: Fault, port: UInt16, target: (address: String, port: UInt16)) throws {
         self.fault = fault
         self.target = RawSocketAddress(.ip(IPAddress(target.address) ?? .anyV4, port: target.port))
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var on: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        guard bindAddress(listener, address: "0.0.0.0", port: port), listen(listener, 1024) == 0 else {
-            throw ChildProcessError(description: "cannot listen on port \(port): \(String(cString: strerror(errno)))")
-        }
+        listener = try listenBlocking(.ip(.anyV4, port: port), backlog: 1024)
     }
 
     /// Accepts until the process ends, with one thread per client.
-    package func serve() -> Never {
-        while true {
-            let client = acceptBlocking(listener)
-            guard client >= 0 else {
-                usleep(1000)  // out of descriptors: retry soon
-                continue
-            }
+    package func serve() {
+        acceptEach(listener) { client in
             guard fault != .close else {
                 close(client)
-                continue
+                return
             }
             Thread.detachNewThread { [self] in
                 fault == .garbage ? sendForeignBanner(client) : relay(client)
@@ -58,7 +48,7 @@ package struct FaultyRelay: Sendable {
     }
 
     private func sendForeignBanner(_ client: Int32) {
-        guard sendAll(Array("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".utf8)[...], to: client) else { return }
+        guard sendAll(Array("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".utf8), to: client) else { return }
         var rest = [UInt8](repeating: 0, count: 512)
         while recv(client, &rest, rest.count, 0) > 0 {}
     }
@@ -81,22 +71,17 @@ package struct FaultyRelay: Sendable {
             guard poll(&ends, 2, Int32(wait < 0 ? 60_000 : wait)) >= 0 else { return }
             if ends[0].revents != 0 {
                 let count = recv(client, &bytes, bytes.count, 0)
-                guard count > 0, sendAll(bytes[..<count], to: server) else { return }
+                guard count > 0, sendAll(Array(bytes[..<count]), to: server) else { return }
             } else if heldUntil == .max {
                 let count = recv(server, &bytes, 1, Int32(MSG_DONTWAIT))
-                guard count != 0, count < 0 || sendAll(bytes[..<1], to: client) else { return }
+                guard count != 0, count < 0 || sendAll([bytes[0]], to: client) else { return }
                 spoiled += max(0, count)
             } else if ends[1].revents != 0 {
                 let count = recv(server, &bytes, bytes.count, 0)
-                guard count > 0, sendAll(bytes[..<count], to: client) else { return }
+                guard count > 0, sendAll(Array(bytes[..<count]), to: client) else { return }
                 spoiled += count
             }
         }
-    }
-
-    private func sendAll(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
-        let copy = Array(bytes)
-        return send(descriptor, copy, copy.count, Int32(MSG_NOSIGNAL)) == copy.count
     }
 }
 
@@ -162,8 +147,7 @@ package struct FaultyNameserver: Sendable {
         let asking = socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard asking >= 0 else { return nil }
         defer { close(asking) }
-        var limit = timeval(tv_sec: 1, tv_usec: 0)
-        setsockopt(asking, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        limitWaits(SO_RCVTIMEO, to: 1000, on: asking)
         guard target.withPointer({ connect(asking, $0, $1) }) == 0, send(asking, question, question.count, 0) == question.count else { return nil }
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = recv(asking, &bytes, bytes.count, 0)

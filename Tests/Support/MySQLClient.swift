@@ -50,9 +50,7 @@ package struct MySQLClient: ~Copyable {
     package init(address: String, port: UInt16, user: String, patience: Int = 15) throws(MySQLClientError) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw MySQLClientError(outcome: .connectFailed, detail: "no socket: errno \(errno)") }
-        var limit = timeval(tv_sec: patience, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        limitWaits(SO_RCVTIMEO, SO_SNDTIMEO, to: patience * 1000, on: descriptor)
         let target = RawSocketAddress(.ip(IPAddress(address) ?? .anyV4, port: port))
         if target.withPointer({ connect(descriptor, $0, $1) }) != 0 {
             let reason = errno
@@ -147,8 +145,7 @@ package struct MySQLClient: ~Copyable {
 
     private func writePacket(_ payload: [UInt8], sequence: UInt8) throws(MySQLClientError) {
         let bytes = MySQLPacket(sequence: sequence, payload: payload).bytes
-        let sent = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-        guard sent == bytes.count else { throw ended("write: \(String(cString: strerror(errno)))") }
+        guard sendAll(bytes, to: descriptor) else { throw ended("write: \(String(cString: strerror(errno)))") }
     }
 
     private func readPacket() throws(MySQLClientError) -> (sequence: UInt8, payload: [UInt8]) {

@@ -14,23 +14,14 @@ package struct MySQLStub: Sendable {
     /// Listens on an IPv4 address in digits.
     package init(name: String, address: String, port: UInt16) throws {
         self.name = name
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var on: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        guard bindAddress(listener, address: address, port: port), listen(listener, 256) == 0 else {
-            throw ChildProcessError(description: "cannot listen on \(address):\(port): \(String(cString: strerror(errno)))")
-        }
+        guard let host = IPAddress(address) else { throw ChildProcessError(description: "no address: \(address)") }
+        listener = try listenBlocking(.ip(host, port: port), backlog: 256)
     }
 
     /// Accepts until the process ends, with one thread per client.
-    package func serve() -> Never {
+    package func serve() {
         var number: UInt32 = 0
-        while true {
-            let client = acceptBlocking(listener)
-            guard client >= 0 else {
-                usleep(1000)  // out of descriptors: retry soon
-                continue
-            }
+        acceptEach(listener) { client in
             number &+= 1
             let connection = number
             Thread.detachNewThread { [self] in
@@ -70,15 +61,11 @@ package struct MySQLStub: Sendable {
         let column = text("def") + text("") + text("") + text("") + text("name") + text("") + [12, 33, 0, 0, 1, 0, 0, 0xfd, 0, 0, 0, 0, 0]
         let packets: [[UInt8]] = [[1], column, Self.endOfRows, text(name), Self.endOfRows]
         // One write, because five small ones would wait for delayed acknowledgements.
-        return sendBytes(client, packets.enumerated().flatMap { index, packet in MySQLPacket(sequence: UInt8(index + 1), payload: packet).bytes })
+        return sendAll(packets.enumerated().flatMap { index, packet in MySQLPacket(sequence: UInt8(index + 1), payload: packet).bytes }, to: client)
     }
 
     private func sendPacket(_ client: Int32, _ payload: [UInt8], sequence: UInt8) -> Bool {
-        sendBytes(client, MySQLPacket(sequence: sequence, payload: payload).bytes)
-    }
-
-    private func sendBytes(_ client: Int32, _ bytes: [UInt8]) -> Bool {
-        send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        sendAll(MySQLPacket(sequence: sequence, payload: payload).bytes, to: client)
     }
 
     private func receivePacket(_ client: Int32) -> [UInt8]? {
@@ -90,10 +77,4 @@ package struct MySQLStub: Sendable {
         guard let header = exactly(4) else { return nil }
         return exactly(Int(header[0]) | Int(header[1]) << 8)
     }
-}
-
-/// Binds a socket to an IPv4 address in digits.
-package func bindAddress(_ descriptor: Int32, address: String, port: UInt16) -> Bool {
-    guard let own = IPAddress(address) else { return false }
-    return RawSocketAddress(.ip(own, port: port)).withPointer { bind(descriptor, $0, $1) == 0 }
 }

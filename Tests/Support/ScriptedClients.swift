@@ -68,21 +68,12 @@ package final class ScriptedClients: Sendable {
     }
 
     private static func connect(_ script: Script) -> Conversation? {
-        guard let target = script.target.raw else { return nil }
-        let descriptor = socket(script.target.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        var on: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        if let source = script.source?.raw, source.withPointer({ bind(descriptor, $0, $1) }) != 0 {
-            close(descriptor)
-            return nil
-        }
-        var limit = timeval(tv_sec: script.patience / 1000, tv_usec: script.patience % 1000 * 1000)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        guard target.withPointer({ Glibc.connect(descriptor, $0, $1) }) == 0 else {
-            close(descriptor)
-            return nil
-        }
-        return Conversation(descriptor, patience: script.patience)
+        guard let target = script.target.socketAddress, let socket = try? Sockets.open(.stream, for: target) else { return nil }
+        try? Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: socket.raw)
+        if let source = script.source?.socketAddress, (try? Sockets.bind(socket.raw, to: source)) == nil { return nil }
+        _ = fcntl(socket.raw, F_SETFL, 0)
+        limitWaits(SO_SNDTIMEO, to: script.patience, on: socket.raw)
+        guard (try? Sockets.connect(socket.raw, to: target)) == .connected else { return nil }
+        return Conversation(socket.release(), patience: script.patience)
     }
 }

@@ -75,18 +75,10 @@ package final class ScriptedServers: Sendable {
         }
     }
 
-    private static func listen(_ address: ScriptAddress, backlog: Int32) throws -> Int32 {
-        guard let own = address.raw else { throw ChildProcessError(description: "no address: \(address.text)") }
-        if address.family == AF_UNIX { unlink(address.text) }
-        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var on: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        guard own.withPointer({ bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, backlog) == 0 else {
-            let reason = String(cString: strerror(errno))
-            close(descriptor)
-            throw ChildProcessError(description: "cannot listen on \(address.text): \(reason)")
-        }
-        return descriptor
+    private static func listen(_ address: ScriptAddress, backlog: Int32) throws(ChildProcessError) -> Int32 {
+        guard let own = address.socketAddress else { throw ChildProcessError(description: "no address: \(address.text)") }
+        if case .unix(let path) = own, !SocketAddress.isAbstract(path) { unlink(path) }
+        return try listenBlocking(own, backlog: backlog)
     }
 
     /// Wakes the accepting thread, which then closes the socket. First it lets that thread accept the connections that wait, because they would be reset.
@@ -98,22 +90,16 @@ package final class ScriptedServers: Sendable {
 
     /// Connects until the queue is full: the kernel then drops further SYNs.
     private static func fillQueue(of address: ScriptAddress) -> [Int32] {
-        guard let target = address.raw else { return [] }
-        return (0..<3).map { _ in
-            let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-            _ = target.withPointer { connect(descriptor, $0, $1) }
-            return descriptor
+        guard let target = address.socketAddress else { return [] }
+        return (0..<3).compactMap { _ in
+            guard let socket = try? Sockets.open(.stream, for: target) else { return nil }
+            _ = try? Sockets.connect(socket.raw, to: target)
+            return socket.release()
         }
     }
 
     private func accept(on listener: Int32, of address: ScriptAddress) {
-        while true {
-            let client = acceptBlocking(listener)
-            guard client >= 0 else {
-                if client == -EINVAL || client == -EBADF { break }
-                usleep(1000)  // out of descriptors: retry soon
-                continue
-            }
+        acceptEach(listener) { client in
             let steps = servers.withLock { servers in
                 servers[address]?.connections.insert(client)
                 return servers[address]?.steps ?? []

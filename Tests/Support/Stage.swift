@@ -39,23 +39,15 @@ package struct Stage: Sendable {
     private let listener: Int32
 
     /// Listens at a path that does not exist yet.
-    package init(path: String) throws {
-        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard RawSocketAddress(.unix(path)).withPointer({ bind(listener, $0, $1) }) == 0, listen(listener, 256) == 0 else {
-            throw ChildProcessError(description: "cannot listen at \(path): \(String(cString: strerror(errno)))")
-        }
+    package init(path: String) throws(ChildProcessError) {
+        listener = try listenBlocking(.unix(path), backlog: 256)
     }
 
     /// Answers requests until the process ends, each in its own thread.
-    package func serve() -> Never {
-        while true {
-            let client = acceptBlocking(listener)
-            guard client >= 0 else {
-                usleep(1000)  // out of descriptors: retry soon
-                continue
-            }
+    package func serve() {
+        acceptEach(listener) { client in
             Thread.detachNewThread { [self] in
-                if let line = receiveLine(client) { sendLine(client, answer(line)) }
+                if let line = receiveLine(client) { _ = sendAll(answer(line) + [10], to: client) }
                 close(client)
             }
         }
@@ -112,20 +104,10 @@ package func askSocket(_ path: String, _ line: [UInt8], patience: Int = 60) -> [
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var limit = timeval(tv_sec: patience, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    limitWaits(SO_RCVTIMEO, to: patience * 1000, on: descriptor)
     guard RawSocketAddress(.unix(path)).withPointer({ connect(descriptor, $0, $1) }) == 0 else { return nil }
-    sendLine(descriptor, line)
+    _ = sendAll(line + [10], to: descriptor)
     return receiveAll(descriptor) { _ in false }
-}
-
-private func sendLine(_ descriptor: Int32, _ line: [UInt8]) {
-    var rest = (line + [10])[...]
-    while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        guard count > 0 else { return }
-        rest = rest.dropFirst(count)
-    }
 }
 
 private func receiveLine(_ descriptor: Int32) -> [UInt8]? {
