@@ -105,16 +105,18 @@ package final class RunningProxy: Sendable {
 
     /// Returns a column of `show stat` for a proxy, by server name, including `BACKEND` and `FRONTEND`.
     package func statistics(_ column: String, of proxy: String = "mysql") throws -> [String: String] {
-        let lines = try command("show stat").split(separator: "\n")
-        let header = lines.first?.split(separator: ",", omittingEmptySubsequences: false) ?? []
-        guard let index = header.firstIndex(of: Substring(column)) else { return [:] }
-        var values: [String: String] = [:]
-        for line in lines.dropFirst() {
-            let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-            guard fields.count > index, fields[0] == proxy else { continue }
-            values[String(fields[1])] = String(fields[index])
+        let rows = try statistics([column]).filter { $0.proxy == proxy }
+        return Dictionary(rows.map { ($0.server, $0.values[0]) }) { _, last in last }
+    }
+
+    /// Returns columns of `show stat` for each row. A column that does not exist is empty.
+    package func statistics(_ columns: [String]) throws -> [(proxy: String, server: String, values: [String])] {
+        let lines = try command("show stat").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        guard let header = lines.first else { return [] }
+        let indices = columns.map { header.firstIndex(of: Substring($0)) ?? header.count }
+        return lines.dropFirst().filter { $0.count > 2 }.map { fields in
+            (String(fields[0]), String(fields[1]), indices.map { fields.indices.contains($0) ? String(fields[$0]) : "" })
         }
-        return values
     }
 
     /// Returns the status of each server's last check. `show stat` puts "* " before it while the next check runs.

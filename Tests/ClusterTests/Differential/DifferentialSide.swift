@@ -32,9 +32,11 @@ final class DifferentialSide: Sendable {
     }
 
     /// Runs a runtime command.
-    func command(_ text: String) throws -> String {
+    func command(_ text: String) throws -> String { try running().command(text) }
+
+    private func running() throws -> RunningProxy {
         guard let running = proxy.withLock({ $0 }) else { throw ChildProcessError(description: "\(name) does not run") }
-        return try running.command(text)
+        return running
     }
 
     /// Returns whether the program accepts a file.
@@ -60,12 +62,7 @@ final class DifferentialSide: Sendable {
 
     /// Returns columns of `show stat` for each row, `PROXY/SERVER`. The mark of a running check, "* ", is removed.
     func statistics(_ columns: [String]) throws -> [(row: String, values: [String])] {
-        let lines = try command("show stat").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
-        guard let header = lines.first else { return [] }
-        let indices = columns.map { header.firstIndex(of: Substring($0)) ?? header.count }
-        return lines.dropFirst().filter { $0.count > 2 }.map { fields in
-            ("\(fields[0])/\(fields[1])", indices.map { fields.indices.contains($0) ? String(fields[$0].replacing("* ", with: "")) : "" })
-        }
+        try running().statistics(columns).map { ("\($0.proxy)/\($0.server)", $0.values.map { $0.replacing("* ", with: "") }) }
     }
 }
 
