@@ -154,7 +154,7 @@ extension DifferentialCase {
                 ], servers: []),
             servers: ["9001": greeted, "9101": greeted, "9002": .named("ok s2"), "9003": .named("s3"), "9103": greeted],
             steps: [
-                .clients(1, to: "HOST:80", from: nil, [.send(text("hello\n")), .receive(text("ok")), .close], .sameOrder, patience: 5_000),
+                .client([.send(text("hello\n")), .receive(text("ok")), .close]),
                 .transcripts("9001"), .transcripts("9101"), .transcripts("9103"),
             ] + DifferentialStep.takeDown("9101", "s1") + [.visits(1), .statistics(["status", "act", "bck"])]),
         DifferentialCase(

@@ -4,10 +4,7 @@ import Support
 
 extension DifferentialCase {
     /// A server with a check, and the lines of the check.
-    private static func checked(_ lines: [String], server: String = "check", rest: String = "") -> String { listen(lines, servers: [server]) + rest }
-
-    /// A passed check, then these answers one after the other, each until a log line has this text.
-    private static func changes(_ answers: [(ServerConduct, String)]) -> [DifferentialStep] { answers.flatMap { [.serve("9001", $0.0), .awaitLog($0.1)] } }
+    private static func checked(_ lines: [String], server: String = "check") -> String { listen(lines, servers: [server]) }
 
     /// Greets, answers each line with `answer`, and stays.
     private static func dialogue(_ greeting: String, _ answers: [String]) -> ServerConduct {

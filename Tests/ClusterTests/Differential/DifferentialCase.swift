@@ -105,6 +105,9 @@ extension DifferentialStep {
         .clients(count, to: target, from: source, visit, rule, patience: patience)
     }
 
+    /// A client of the frontend at HOST:80.
+    static func client(_ steps: [ConversationStep]) -> DifferentialStep { .clients(1, to: "HOST:80", from: nil, steps, .sameOrder, patience: 5_000) }
+
     /// Clients that read a line from the frontend at HOST:80 and stay.
     static func stays(_ count: Int, to target: String = "HOST:80", as name: String = "held", _ rule: DistributionRule = .sameOrder) -> DifferentialStep {
         .hold(count, to: target, as: name, [.receive(text("\n"))], rule, patience: 5_000)
@@ -136,6 +139,11 @@ extension DifferentialStep {
     static func bringBack(_ server: String, _ name: String, as conduct: ServerConduct) -> [DifferentialStep] {
         [.serve(server, conduct), .awaitLog("Server CASE/\(name) is UP")]
     }
+}
+
+extension DifferentialCase {
+    /// Conducts of the server at port 9001, one after the other, each until a log line has this text.
+    static func changes(_ conducts: [(ServerConduct, String)]) -> [DifferentialStep] { conducts.flatMap { [.serve("9001", $0.0), .awaitLog($0.1)] } }
 }
 
 /// The bytes of a text.

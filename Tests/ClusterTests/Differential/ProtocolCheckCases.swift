@@ -9,9 +9,6 @@ extension DifferentialCase {
         .http("HTTP/1.1 \(line)\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
     }
 
-    /// These conducts one after the other, each until a log line has this text.
-    private static func changes(_ answers: [(ServerConduct, String)]) -> [DifferentialStep] { answers.flatMap { [.serve("9001", $0.0), .awaitLog($0.1)] } }
-
     private static func http(_ name: String, _ lines: [String], servers conduct: ServerConduct = .http(ok), _ steps: [DifferentialStep]) -> DifferentialCase {
         DifferentialCase(
             name: name, rows: [.httpCheck, .resultCodes], sections: listen(lines, servers: ["check"]), servers: ["9001": conduct], steps: steps)
