@@ -118,13 +118,6 @@ struct ListeningSocketsTests {
         ListenRequest(address: address, endpoint: endpoint, owner: "listen mysql", location: ConfigurationLocation(file: "haproxy.cfg", line: 27))
     }
 
-    private func option(_ level: Int32, _ name: Int32, _ raw: Int32) -> Int32 {
-        var value: Int32 = -1
-        var length = socklen_t(4)
-        getsockopt(raw, level, name, &value, &length)
-        return value
-    }
-
     @Test("share one port between threads and hand their options to accepted sockets")
     func sharedPort() throws {
         var request = request(.ip(.v4(0x7f00_0001), port: 0))
@@ -136,19 +129,19 @@ struct ListeningSocketsTests {
         let client = try Client(to: try #require(Sockets.localAddress(first.raw)))
         var descriptor = try Sockets.accept(first.raw)
         if let accepted = descriptor.take() {
-            #expect(option(Int32(IPPROTO_TCP), TCP_NODELAY, accepted.raw) == 1)
-            #expect(option(SOL_SOCKET, SO_KEEPALIVE, accepted.raw) == 1)
-            #expect(option(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, accepted.raw) == 12_345)
-            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE, accepted.raw) == 200)
-            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPINTVL, accepted.raw) == 20)
-            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPCNT, accepted.raw) == 9)
+            #expect(socketOption(Int32(IPPROTO_TCP), TCP_NODELAY, accepted.raw) == 1)
+            #expect(socketOption(SOL_SOCKET, SO_KEEPALIVE, accepted.raw) == 1)
+            #expect(socketOption(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, accepted.raw) == 12_345)
+            #expect(socketOption(Int32(IPPROTO_TCP), TCP_KEEPIDLE, accepted.raw) == 200)
+            #expect(socketOption(Int32(IPPROTO_TCP), TCP_KEEPINTVL, accepted.raw) == 20)
+            #expect(socketOption(Int32(IPPROTO_TCP), TCP_KEEPCNT, accepted.raw) == 9)
         } else {
             Issue.record("accept returned no connection")
         }
         client.halfClose()
         request.keepAlive = .off
         try ListeningSockets.adopt(first, for: request)
-        #expect(option(SOL_SOCKET, SO_KEEPALIVE, first.raw) == 0, "a reload turns it off")
+        #expect(socketOption(SOL_SOCKET, SO_KEEPALIVE, first.raw) == 0, "a reload turns it off")
     }
 
     @Test("report the line, the address and the reason when the address is taken")

@@ -14,13 +14,6 @@ struct SocketOptionTests {
         StartSockets(names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: inherited)
     }
 
-    private static func option(_ level: Int32, _ name: Int32, _ raw: Int32) -> Int32 {
-        var value: Int32 = -1
-        var length = socklen_t(4)
-        getsockopt(raw, level, name, &value, &length)
-        return value
-    }
-
     /// The files of a frontend whose first bind has this address in place of the one in the file.
     private static func open(_ lines: String, at address: SocketAddress?, _ inherited: InheritedSockets = InheritedSockets()) throws -> [ThreadListener] {
         var configuration = Configuration.read("frontend f\n \(lines)\n").configuration
@@ -35,8 +28,8 @@ struct SocketOptionTests {
     func inherited() throws {
         let listener = try #require(try Self.open("bind :1 mss 1000 tos 0x20 tfo\n option tcp-smart-accept", at: Self.loopback).first)
         let raw = listener.file.raw
-        #expect(Self.option(Int32(IPPROTO_TCP), TCP_MAXSEG, raw) == 1000 && Self.option(Int32(IPPROTO_TCP), TCP_QUICKACK, raw) == 0)
-        #expect(Self.option(Int32(IPPROTO_TCP), TCP_FASTOPEN, raw) == 100)
+        #expect(socketOption(Int32(IPPROTO_TCP), TCP_MAXSEG, raw) == 1000 && socketOption(Int32(IPPROTO_TCP), TCP_QUICKACK, raw) == 0)
+        #expect(socketOption(Int32(IPPROTO_TCP), TCP_FASTOPEN, raw) == 100)
         let client = try Client(to: try #require(Sockets.localAddress(raw)))
         var descriptor = try Sockets.accept(raw)
         guard let taken = descriptor.take() else {
@@ -44,8 +37,8 @@ struct SocketOptionTests {
             return
         }
         let accepted = OpenFile(taken)
-        #expect(Self.option(Int32(IPPROTO_IP), IP_TOS, accepted.raw) == 0x20)
-        #expect((900...1000).contains(Self.option(Int32(IPPROTO_TCP), TCP_MAXSEG, accepted.raw)))
+        #expect(socketOption(Int32(IPPROTO_IP), IP_TOS, accepted.raw) == 0x20)
+        #expect((900...1000).contains(socketOption(Int32(IPPROTO_TCP), TCP_MAXSEG, accepted.raw)))
         client.halfClose()
     }
 
@@ -56,9 +49,9 @@ struct SocketOptionTests {
         let inherited = InheritedSockets()
         inherited.add([OpenFile(FileDescriptor(owning: dup(first.file.raw)))])
         let second = try #require(try Self.open("bind :1", at: address, inherited).first)
-        #expect(Self.option(Int32(IPPROTO_IP), IP_TOS, second.file.raw) == 0)
-        #expect(Self.option(Int32(IPPROTO_TCP), TCP_QUICKACK, second.file.raw) == 1)
-        #expect(Self.option(Int32(IPPROTO_TCP), TCP_MAXSEG, second.file.raw) != 1000)
+        #expect(socketOption(Int32(IPPROTO_IP), IP_TOS, second.file.raw) == 0)
+        #expect(socketOption(Int32(IPPROTO_TCP), TCP_QUICKACK, second.file.raw) == 1)
+        #expect(socketOption(Int32(IPPROTO_TCP), TCP_MAXSEG, second.file.raw) != 1000)
     }
 
     @Test("may bind an address of another host, or one interface", .enabled(if: isRoot, "needs CAP_NET_RAW"))

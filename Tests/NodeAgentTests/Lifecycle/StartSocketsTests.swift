@@ -28,12 +28,7 @@ struct StartSocketsTests {
         return configuration
     }
 
-    private static func option(_ name: Int32, _ file: OpenFile) -> Int32 {
-        var value: Int32 = -1
-        var length = socklen_t(4)
-        getsockopt(file.raw, Int32(IPPROTO_TCP), name, &value, &length)
-        return value
-    }
+    private static func option(_ name: Int32, _ file: OpenFile) -> Int32 { socketOption(Int32(IPPROTO_TCP), name, file.raw) }
 
     @Test(
         "have HAProxy's queue: 'backlog', or else 'maxconn', or else the process's limit, divided among the sockets of an address",
