@@ -70,13 +70,6 @@ struct ServerAgentsTests {
         let text =
             "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nbackend mysql\n"
             + " server a 127.0.0.1:1 weight 10 maxconn 50 agent-check agent-port \(port) agent-inter 20ms\n server t 127.0.0.1:1 track a\n"
-        let (configuration, diagnostics) = Configuration.read(text)
-        #expect(Configuration.alerts(diagnostics).isEmpty, "\(diagnostics)")
-        struct NoTarget: Error {}
-        let logPlan = try LogPlan(configuration) { (_) throws(NoTarget) in throw NoTarget() }
-        let address = SocketAddress.ip(.v4(0x7f00_0001), port: 1)
-        return Agent.Resources(
-            configuration: configuration, listeners: [[]], statsSockets: [], probePorts: [], addresses: [[address, address]], logPlan: logPlan,
-            limits: Limits.Plan(descriptors: 1000, wanted: 16, pipesWanted: 0, needs: Limits.Needs()), node: "one", databases: [nil])
+        return try Agent.Resources.reading(text)
     }
 }

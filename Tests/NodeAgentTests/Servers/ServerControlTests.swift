@@ -8,10 +8,7 @@ import Wire
 struct ServerControlTests {
     private static func control() throws -> ServerControl {
         let text = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nbackend mysql\n server db1 127.0.0.1:1 check fall 1\n"
-        let (configuration, diagnostics) = Configuration.read(text)
-        try #require(Configuration.alerts(diagnostics).isEmpty)
-        let registry = ServerRegistry(backends: configuration.backends, now: Instant(nanoseconds: 0)) { _ in .ip(.v4(0x7f00_0001), port: 1) }
-        return ServerControl(registry, now: { Instant(nanoseconds: 1) }, load: { _ in ServerLoad() })
+        return try ServerControl.reading(text)
     }
 
     private let server = ServerReference(backend: 0, server: 0)

@@ -14,10 +14,7 @@ struct TrackedServersTests {
         let text =
             "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nbackend mysql\n server db1 127.0.0.1:1 check fall 1 rise 1\n"
             + "backend other\n server t1 127.0.0.1:2 track mysql/db1\n server t2 127.0.0.1:3 track t1\n"
-        let (configuration, diagnostics) = Configuration.read(text)
-        try #require(Configuration.alerts(diagnostics).isEmpty, "\(diagnostics)")
-        let registry = ServerRegistry(backends: configuration.backends, now: Instant(nanoseconds: 0)) { _ in .ip(.v4(0x7f00_0001), port: 1) }
-        return ServerControl(registry, now: { Instant(nanoseconds: 1) }, load: { _ in ServerLoad() })
+        return try ServerControl.reading(text)
     }
 
     private static let failure = CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .noResponse)

@@ -36,13 +36,6 @@ struct IdleRatesTests {
     private static func resources(_ socket: OpenFile, _ address: SocketAddress) throws -> Agent.Resources {
         let text =
             "defaults\n timeout connect 60s\n timeout client 60s\n timeout server 60s\nlisten mysql\n bind 127.0.0.1:1\n server db1 127.0.0.1:1 disabled\n"
-        let (configuration, diagnostics) = Configuration.read(text)
-        #expect(Configuration.alerts(diagnostics).isEmpty)
-        struct NoTarget: Error {}
-        let logPlan = try LogPlan(configuration) { (_) throws(NoTarget) in throw NoTarget() }
-        return Agent.Resources(
-            configuration: configuration, listeners: [[ThreadListener(file: socket, frontend: 0, address: address)]], statsSockets: [], probePorts: [],
-            addresses: [[.ip(.v4(0x7f00_0001), port: 1)]], logPlan: logPlan,
-            limits: Limits.Plan(descriptors: 1000, wanted: 16, pipesWanted: 0, needs: Limits.Needs()), node: "one", databases: [nil])
+        return try Agent.Resources.reading(text, listeners: [ThreadListener(file: socket, frontend: 0, address: address)])
     }
 }
