@@ -86,7 +86,8 @@ package enum DatabaseFault: Equatable, Sendable {
 ///
 /// If fewer than `min-up` of the servers that are up are fit, the best of the others are kept in, ordered by fault and then by the age of their values. Servers
 /// with the same rank of fault as the last kept one, and values that are hardly older, stay in as well: a burst of writes, or an event that cannot be applied,
-/// affects all replicas alike, and must not send all sessions to one of them.
+/// affects all replicas alike, and must not send all sessions to one of them. A fit server without a connection to its source is no better than a
+/// server that is unfit for this reason, so it counts as one of the others: replicas of a dead primary exceed `max-lag` one after the other.
 /// Unknown values change nothing: a server without a view is fit, and a server that can no longer be checked keeps its state. A question without an answer
 /// twice in a row is a fault, unless this node's user lacks a right.
 package struct DatabaseJudge: Equatable, Sendable {
@@ -251,12 +252,18 @@ extension DatabaseJudge {
             return view.isAnswered(.heartbeat) && (settings.role == .replica || !view.channels.isEmpty) ? .lagUnknown : nil
         }
         // A source that cannot be reached may have no new events. The last known lag plus the time since then is the upper limit of the age.
-        guard view.isAnswered(.replicaStatus), let channel = view.channels.first(where: { $0.receiver == .connecting }) else { return nil }
+        guard view.isAnswered(.replicaStatus), let channel = disconnectedChannel(in: view) else { return nil }
         let known = state.knownLag ?? (.zero, now)
         state.knownLag = known
         let age = known.lag + known.at.duration(to: now)
         if age > limit { state.isHeldByLag = true }
         return state.isHeldByLag ? .disconnected(age, channel.receiverError, channel: channel.name) : nil
+    }
+
+    /// The channel without a connection to its source that makes the lag unknown; `nil` without one, or if the lag in the replication status does not count.
+    private func disconnectedChannel(in view: DatabaseView) -> ReplicationChannel? {
+        guard settings.lagMax != nil, settings.lagSource == .replicaStatus, !isPrimary(view), view.replicationLag == nil else { return nil }
+        return view.channels.first { $0.receiver == .connecting }
     }
 
     /// A server without replication is a primary, however old its heartbeat row is. Lag does not apply to it.
@@ -279,19 +286,16 @@ extension DatabaseJudge {
     /// The servers that stay in because too few are better, by server.
     private func kept(_ isAvailable: [Bool], now: Instant) -> [Bool] {
         var kept = Array(repeating: false, count: states.count)
-        var fitCount = 0
-        var faulty: [Int] = []
-        for server in states.indices where isAvailable[server] {
-            if isFaulty(server) { faulty.append(server) } else { fitCount += 1 }
-        }
-        let missing = settings.minUp - fitCount
-        guard missing > 0, !faulty.isEmpty else { return kept }
-        faulty.sort { order(of: $0, now: now) < order(of: $1, now: now) }
-        let chosen = faulty.prefix(missing)
-        for server in chosen { kept[server] = true }
-        guard let last = chosen.last else { return kept }
-        for server in faulty.dropFirst(missing) where rank(of: server) == rank(of: last) {
-            kept[server] = isAboutAsOld(age(of: server, now: now), than: age(of: last, now: now), isIn: states[server].isKept)
+        let available = states.indices.filter { isAvailable[$0] }
+        var candidates = available.filter { rank(of: $0) > 0 }
+        let missing = settings.minUp - (available.count - candidates.count)
+        guard missing > 0 else { return kept }
+        candidates.sort { order(of: $0, now: now) < order(of: $1, now: now) }
+        guard let last = candidates.prefix(missing).last else { return kept }
+        for (place, server) in candidates.enumerated() where isFaulty(server) {
+            let isLikeLast = rank(of: server) == rank(of: last)
+            kept[server] =
+                place < missing || isLikeLast && isAboutAsOld(age(of: server, now: now), than: age(of: last, now: now), isIn: states[server].isKept)
         }
         return kept
     }
@@ -308,7 +312,14 @@ extension DatabaseJudge {
         states[server].fault != nil || (states[server].view == nil && !states[server].fitness.isFit)
     }
 
-    private func rank(of server: Int) -> Int { states[server].fault?.rank ?? 2 }
+    /// The rank of its fault. A fit server has the rank of a disconnected one if it has no connection to its source, and 0 otherwise.
+    private func rank(of server: Int) -> Int {
+        let state = states[server]
+        if let fault = state.fault { return fault.rank }
+        if isFaulty(server) { return DatabaseFault.lagUnknown.rank }
+        guard let view = state.view, let channel = disconnectedChannel(in: view) else { return 0 }
+        return DatabaseFault.disconnected(.zero, channel.receiverError, channel: channel.name).rank
+    }
 
     /// The age of its values: zero if the fault does not depend on it, `nil` if it is unknown, which counts as the oldest.
     private func age(of server: Int, now: Instant) -> Duration? {
@@ -319,7 +330,7 @@ extension DatabaseJudge {
         }
     }
 
-    /// The order of faulty servers. A server that is kept already has an advantage of half of `max-lag`, so that two servers with similar lags do not
+    /// The order of servers with a rank. A server that is kept already has an advantage of half of `max-lag`, so that two servers with similar lags do not
     /// alternate.
     private func order(of server: Int, now: Instant) -> (Int, Int, Duration, Int) {
         let favour = states[server].isKept ? (settings.lagMax ?? .zero) / 2 : .zero

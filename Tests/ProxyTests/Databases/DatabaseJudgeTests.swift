@@ -25,6 +25,8 @@ struct JudgedServers {
         return .seen(view)
     }
 
+    /// A replica whose receiver has no connection to its source, so that its lag is unknown.
+    static let disconnected = replica(lag: nil)
     static let stopped = replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
 
     /// The view of a check in which these queries have no answer.
@@ -42,12 +44,22 @@ struct JudgedServers {
         decide()
     }
 
+    /// Applies a check of one server, `pause` after the last one.
+    mutating func look(at server: Int, _ look: DatabaseFindings, after pause: Duration) {
+        now = now.advanced(by: pause)
+        judge.apply(look, of: server, now: now)
+        decide()
+    }
+
     /// Applies checks with these lags in seconds, one for each server.
     mutating func look(lags: [Int]) { look(lags.map { Self.replica(lag: .seconds($0)) }) }
 
     mutating func decide() { judge.decide(isAvailable: isAvailable, now: now) }
 
     var fit: [Int] { judge.states.indices.filter { judge.states[$0].fitness.isFit } }
+
+    /// The servers that take sessions despite a fault.
+    var kept: [Int] { judge.states.indices.filter { judge.states[$0].isKept } }
 
     func reason(_ server: Int) -> String {
         if case .unfit(let reason) = judge.states[server].fitness { reason } else { "fit" }
@@ -125,7 +137,7 @@ struct DatabaseJudgeTests {
         servers.look(lags: [2, 0])
         var outAfter: Int?
         for second in 1...12 {
-            servers.look([JudgedServers.replica(lag: nil), JudgedServers.replica(lag: .zero)])
+            servers.look([JudgedServers.disconnected, JudgedServers.replica(lag: .zero)])
             if outAfter == nil, servers.fit == [1] { outAfter = second }
         }
         #expect(outAfter == 9)
@@ -138,8 +150,68 @@ struct DatabaseJudgeTests {
     func primaryGone() {
         var servers = JudgedServers(3)
         servers.look(lags: [0, 1, 0])
-        for _ in 0..<60 { servers.look(Array(repeating: JudgedServers.replica(lag: nil), count: 3)) }
+        for _ in 0..<60 { servers.look(Array(repeating: JudgedServers.disconnected, count: 3)) }
         #expect(servers.fit == [0, 1, 2])
+    }
+
+    @Test("keeps replicas without their primary in, whichever exceeds max-lag first", arguments: [[0, 1], [1, 0], [0, 1, 2], [2, 0, 1]])
+    func disconnectedInTurn(order: [Int]) {
+        var servers = JudgedServers(order.count)
+        servers.look(lags: order.map { _ in 0 })
+        var isFirstKeptAlone = false
+        for _ in 0..<60 {
+            for server in order {
+                servers.look(at: server, JudgedServers.disconnected, after: .seconds(1) / order.count)
+                #expect(servers.fit.count == order.count, "\(servers.reason(server))")
+                if servers.kept == [order[0]] { isFirstKeptAlone = true }
+            }
+        }
+        #expect(isFirstKeptAlone, "the others had no fault yet")
+        #expect(servers.kept.count == order.count)
+    }
+
+    @Test("takes disconnected replicas out while enough connected ones are fit")
+    func disconnectedBesideConnected() {
+        for (minUp, expected) in [(1, [2]), (2, [0, 1, 2])] {
+            var servers = JudgedServers(3) { $0.minUp = minUp }
+            servers.look(lags: [1, 0, 0])
+            for _ in 0..<10 { servers.look([JudgedServers.disconnected, JudgedServers.disconnected, JudgedServers.replica(lag: .zero)]) }
+            #expect(servers.fit == (minUp == 1 ? [1, 2] : [0, 1, 2]) && servers.judge.states[1].fault == nil)
+            servers.look([JudgedServers.disconnected, JudgedServers.disconnected, JudgedServers.replica(lag: .zero)])
+            #expect(servers.fit == expected && servers.judge.states[1].fault != nil)
+        }
+    }
+
+    @Test("takes a disconnected replica out beside another disconnected one if its values are much older")
+    func disconnectedLonger() {
+        var servers = JudgedServers(2)
+        servers.look(lags: [9, 0])
+        for _ in 0..<2 { servers.look([JudgedServers.disconnected, JudgedServers.disconnected]) }
+        for _ in 0..<60 {
+            #expect(servers.fit == [1])
+            servers.look([JudgedServers.disconnected, JudgedServers.disconnected])
+        }
+    }
+
+    @Test("prefers a disconnected replica to a replica with a worse fault, and keeps a lagging one with values of its age in")
+    func disconnectedBesideFaulty() {
+        let stopped = JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(receiver: .stopped)] }
+        for (minUp, worse, expected) in [
+            (1, stopped, [1]), (1, JudgedServers.stopped, [1]), (1, JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }, [1]),
+            (2, stopped, [0, 1]), (1, JudgedServers.replica(lag: .seconds(11)), [0, 1]), (1, JudgedServers.replica(lag: .seconds(60)), [1]),
+        ] {
+            var servers = JudgedServers(2) { $0.minUp = minUp }
+            servers.look(lags: [7, 7])
+            servers.look([worse, JudgedServers.disconnected])
+            #expect(servers.fit == expected && servers.judge.states[1].fault == nil, "\(worse)")
+            #expect(servers.kept == expected.filter { $0 == 0 })
+        }
+        // With role any, a primary is fit, whatever its channels report.
+        var any = JudgedServers(2) { $0.role = .any }
+        any.look(lags: [7, 0])
+        let primary = JudgedServers.replica(lag: .zero) { ($0.isReadOnly, $0.channels) = (false, []) }
+        for _ in 0..<4 { any.look([JudgedServers.disconnected, primary]) }
+        #expect(any.fit == [1])
     }
 
     @Test("keeps the replica with the least lag in when all lag, together with those that lag slightly more, and prefers it to a stopped one")
@@ -349,7 +421,9 @@ struct DatabaseJudgeTests {
             let fit = Set(servers.fit)
             let note = Comment("seed \(seed), step \(step)")
             #expect(available.count { fit.contains($0) } >= min(minUp, available.count), note)
-            for server in 0..<count where servers.judge.states[server].fault == nil { #expect(fit.contains(server), note) }
+            for server in 0..<count where servers.judge.states[server].fault == nil {
+                #expect(fit.contains(server) && !servers.judge.states[server].isKept, note)
+            }
             let keptStopped = available.contains { fit.contains($0) && Self.isStopped(servers.judge.states[$0]) }
             let lagging = available.contains { !fit.contains($0) && Self.isLagging(servers.judge.states[$0]) }
             #expect(!(keptStopped && lagging), note)
@@ -368,7 +442,7 @@ struct DatabaseJudgeTests {
         switch Int.random(in: 0..<10, using: &random) {
         case 0: .failed
         case 1: .refused(DatabaseProblem(code: 1045, text: ""))
-        case 2: JudgedServers.replica(lag: nil)
+        case 2: JudgedServers.disconnected
         case 3: JudgedServers.stopped
         case 5: JudgedServers.silent(.replicaStatus)
         case 4: JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }
