@@ -324,8 +324,8 @@ extension DatabaseJudge {
     /// The age of its values: zero if the fault does not depend on it, `nil` if it is unknown, which counts as the oldest.
     private func age(of server: Int, now: Instant) -> Duration? {
         switch states[server].fault {
-        case .lagging(let lag), .disconnected(let lag, _, _): lag
-        case .notReplicating, .receiverStopped, .applierStopped, nil: states[server].knownLag.map { $0.lag + $0.at.duration(to: now) }
+        case .lagging(let lag): lag
+        case .disconnected, .notReplicating, .receiverStopped, .applierStopped, nil: states[server].knownLag.map { $0.lag + $0.at.duration(to: now) }
         case .lagUnknown, .unanswered, .writable, .answered: .zero
         }
     }

@@ -170,6 +170,16 @@ struct DatabaseJudgeTests {
         #expect(servers.kept.count == order.count)
     }
 
+    @Test("keeps disconnected replicas in together while one of them refuses this node")
+    func disconnectedAndRefused() {
+        var servers = JudgedServers(2)
+        servers.look(lags: [0, 0])
+        for _ in 0..<20 { servers.look([JudgedServers.disconnected, JudgedServers.disconnected]) }
+        let refusal = DatabaseFindings.refused(DatabaseProblem(code: 1045, text: "Access denied"))
+        for _ in 0..<60 { servers.look([refusal, JudgedServers.disconnected]) }
+        #expect(servers.fit == [0, 1] && servers.kept == [0, 1], "the values of both grow old")
+    }
+
     @Test("takes disconnected replicas out while enough connected ones are fit")
     func disconnectedBesideConnected() {
         for (minUp, expected) in [(1, [2]), (2, [0, 1, 2])] {
