@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Support
 import Testing
 import Wire
 
@@ -45,9 +46,9 @@ struct LoadTests {
 
     @Test("counts refused connections as errors", arguments: Shape.allCases)
     func refused(shape: Shape) throws {
-        let port = try FreePort.find(on: "127.0.0.1", not: [])
+        let port = try HeldPort()
         let settings = LoadSettings(
-            shape: shape, destination: .ip(.v4(0x7f00_0001), port: port), connectionCount: 4, warmUp: .milliseconds(10), window: .milliseconds(10))
+            shape: shape, destination: port.address, connectionCount: 4, warmUp: .milliseconds(10), window: .milliseconds(10))
         let report = try Subcommands.run(settings)
         #expect(report.errorCount == 4)
         #expect(report.count == 0)

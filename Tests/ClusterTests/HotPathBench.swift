@@ -37,7 +37,7 @@ final class HotPathBench {
     private let folder: String
     private let servers: [AnsweringServer]
     private let log: FileDescriptor
-    private let address: SocketAddress
+    private let port: HeldPort
     private let process: ChildProcess
     private let counted: UnsafeMutablePointer<Counts>
 
@@ -53,8 +53,7 @@ final class HotPathBench {
         let loopback = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
         log = try Sockets.open(.datagram, for: loopback)
         try Sockets.bind(log.raw, to: loopback)
-        let port = try freePort()
-        address = .ip(.v4(0x7f00_0001), port: port)
+        port = try HeldPort()
         let lines = servers.enumerated().map { "    server s\($0 + 1) \($1.address) \(serverOptions)" }
         let configuration = """
             global
@@ -68,7 +67,7 @@ final class HotPathBench {
                 timeout client 5m
                 timeout server 5m
             listen in
-                bind 127.0.0.1:\(port)
+                bind \(port.address)
             \((options.map { "    \($0)" } + lines).joined(separator: "\n"))
 
             """
@@ -132,7 +131,7 @@ final class HotPathBench {
         guard raw >= 0 else { return nil }
         let client = FileDescriptor(owning: raw)
         limitWaits(SO_RCVTIMEO, to: 60_000, on: raw)
-        guard RawSocketAddress(address).withPointer({ connect(raw, $0, $1) }) == 0 else { return nil }
+        guard RawSocketAddress(port.address).withPointer({ connect(raw, $0, $1) }) == 0 else { return nil }
         return client
     }
 

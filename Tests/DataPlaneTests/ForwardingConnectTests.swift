@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Support
 import Testing
 import Wire
 
@@ -265,12 +266,11 @@ struct ForwardingConnectTests {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let target = Int(try #require(server.address.port))
-        let harness = try ForwardingHarness([.ip(.v4(0x7f00_0001), port: 0)]) { settings in
-            let listener = TestServer.listen(.ip(.v4(0x7f00_0001), port: 0))
-            let port = Sockets.localAddress(listener.raw)?.port ?? 0
-            listener.close()
-            settings.listen = .ip(.v4(0x7f00_0001), port: port)
-            settings.backend.servers[0].port = .client(offset: target - Int(port))
+        let held = try HeldPort()
+        let port = Int(try #require(held.address.port))
+        let harness = try ForwardingHarness([.ip(.v4(0x7f00_0001), port: 0)]) {
+            $0.listen = held.address
+            $0.backend.servers[0].port = .client(offset: target - port)
         }
         #expect(try harness.connect().text(1) == "A")
     }

@@ -91,9 +91,8 @@ struct QuestionSocketsTests {
     @Test("reports that no process listens")
     func unreachable() throws {
         let probe = try SocketProbe(.datagram)
-        let taken = try SocketProbe(.stream)
-        // A port that is bound for TCP is almost certainly free for UDP.
-        try probe.sockets?.ask(NameserverQuestion(number: 5, nameserver: 0, transport: .udp, bytes: [1]), of: taken.address)
+        let closed = try HeldPort(.datagram)
+        try probe.sockets?.ask(NameserverQuestion(number: 5, nameserver: 0, transport: .udp, bytes: [1]), of: closed.address)
         _ = try probe.wait { probe.failures.isEmpty ? nil : true }
         #expect(probe.failures == [5] && probe.sockets?.count == 0)
     }

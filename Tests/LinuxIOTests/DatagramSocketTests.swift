@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Support
 import Testing
 import Wire
 
@@ -68,19 +69,14 @@ struct DatagramSocketTests {
     @Test("skips errors of earlier datagrams")
     func reportsAreSkipped() throws {
         guard let (receiver, sender) = try pair(Self.loopbackV4), let source = sender.localAddress, let to = receiver.localAddress else { return }
-        let closed = try closedPort()
-        #expect(try Sockets.connect(receiver.raw, to: closed) == .connected)
-        #expect(receiver.send([1], to: closed) == .sent)
+        let closed = try HeldPort(.datagram)
+        #expect(try Sockets.connect(receiver.raw, to: closed.address) == .connected)
+        #expect(receiver.send([1], to: closed.address) == .sent)
         // The kernel refuses during sendto(2), so the report already waits at the socket.
         #expect(try arrivals(receiver).isEmpty)
         #expect(try Sockets.connect(receiver.raw, to: source) == .connected)
         #expect(sender.send([2], to: to) == .sent)
         #expect(try arrivals(receiver).map(\.bytes) == [[2]])
-    }
-
-    private func closedPort() throws -> SocketAddress {
-        let socket = try DatagramSocket(bind: Self.loopbackV4, receiveBuffer: 4_096)
-        return try #require(socket.localAddress)
     }
 
     @Test("throws the reason why a datagram cannot be sent")

@@ -8,9 +8,10 @@ import Wire
 
 /// A listening socket on 127.0.0.1 with a port of the kernel's choice.
 ///
+/// - Parameter address: the address of a `HeldPort`, if the test closes the socket and expects refused connects.
+///
 /// It is the second socket of a group, so it is bound to that port by number: a socket bound to port 0 loses its port at `shutdown()`.
-func listenOnLoopback() throws -> OpenFile {
-    let address = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+func listenOnLoopback(at address: SocketAddress = .ip(.v4(0x7f00_0001), port: 0)) throws -> OpenFile {
     let request = ListenRequest(address: address, endpoint: "127.0.0.1:0", owner: "test", location: ConfigurationLocation(file: "test.cfg", line: 1))
     let files = try ListeningSockets.open(request, count: 2)
     return try #require(files.last)

@@ -14,16 +14,17 @@ package final class Dnsmasq {
     }
 
     package let address: SocketAddress
+    /// The TCP port and the UDP port. dnsmasq binds with SO_REUSEADDR.
+    private let ports: [HeldPort]
     private var child: ChildProcess?
 
     /// Reserves an address. The nameserver does not run yet.
     package init() throws {
         let number = UInt32(truncatingIfNeeded: getpid()) & 0xffff
         let loopback = IPAddress.v4(0x7f4d_0000 | max(number, 1))
-        let socket = try Sockets.open(.stream, for: .ip(loopback, port: 0))
-        try Sockets.bind(socket.raw, to: .ip(loopback, port: 0))
-        guard let bound = Sockets.localAddress(socket.raw) else { throw StartError(description: "no address for dnsmasq") }
-        address = bound
+        let port = try HeldPort(at: .ip(loopback, port: 0))
+        address = port.address
+        ports = [port, try HeldPort(.datagram, at: address)]
     }
 
     deinit { stop() }

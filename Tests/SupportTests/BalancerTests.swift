@@ -13,6 +13,7 @@ private final class StubTarget {
     let name: String
     let address: SocketAddress
     private let reactor: Reactor
+    private let port: HeldPort
     private var listener: OpenFile?
     private(set) var connections: [OpenFile] = []
     /// The first bytes of each connection.
@@ -20,18 +21,13 @@ private final class StubTarget {
 
     init(_ name: String, on reactor: Reactor) throws {
         (self.name, self.reactor) = (name, reactor)
-        // `shutdown` loses a port that the kernel chose, and keeps a requested one.
-        let chosen = try Self.bound(to: .ip(.v4(0x7f00_0001), port: 0))
-        address = try #require(Sockets.localAddress(chosen.raw))
-        shutdown(chosen.raw, Int32(SHUT_RDWR))
-        try listen(on: Self.bound(to: address))
-    }
-
-    private static func bound(to address: SocketAddress) throws -> OpenFile {
+        port = try HeldPort()
+        address = port.address
         let file = OpenFile(try Sockets.open(.stream, for: address))
         try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: file.raw)
+        // `shutdown` keeps a port that was bound by its number.
         try Sockets.bind(file.raw, to: address)
-        return file
+        try listen(on: file)
     }
 
     private func listen(on file: OpenFile) throws {

@@ -6,9 +6,13 @@ import Testing
 struct ScriptedServersTests {
     private let servers = ScriptedServers()
     private let clients = ScriptedClients()
+    private let port: HeldPort
     private let address: ScriptAddress
 
-    init() throws { address = ScriptAddress("127.0.0.1:\(try freePort())") }
+    init() throws {
+        port = try HeldPort()
+        address = ScriptAddress("\(port.address)")
+    }
 
     private func visit(_ steps: [ConversationStep], patience: Int = 5_000) -> String {
         clients.run(ScriptedClients.Script(target: address, steps: steps, patience: patience), count: 1).map(\.text).joined()

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxIO
+import Support
 import Testing
 import Wire
 
@@ -38,7 +39,9 @@ final class ForwardingHarness {
     }
 
     let forwarder: Forwarder
+    /// Connects to it are refused when the forwarder has stopped listening.
     let address: SocketAddress
+    private let port: HeldPort?
     let log: LogReceiver
     private(set) var routes: [ServerRoute]
     var state: ForwardingState { forwarder.state }
@@ -63,7 +66,9 @@ final class ForwardingHarness {
         let state = try ForwardingState(
             frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, threads: settings.threads,
             destinations: destinations, frontendLogs: [proxyLog], tuning: settings.tuning)
-        var (listeners, address) = ([[ThreadListener]](), settings.listen)
+        port = TestServer.held(settings.listen)
+        let address = port?.address ?? settings.listen
+        var listeners: [[ThreadListener]] = []
         for _ in 0..<settings.threads {
             let isPath = if case .unix = address { true } else { false }
             if isPath || listeners.count >= settings.sockets, !listeners.isEmpty {
@@ -74,7 +79,6 @@ final class ForwardingHarness {
             let socket = TestServer.listen(address, sharesPort: isIP)
             let raw = dup(socket.raw)
             _ = fcntl(raw, F_SETFL, O_NONBLOCK)
-            address = Sockets.localAddress(raw) ?? address
             listeners.append([
                 ThreadListener(
                     file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address, proxyHeader: settings.proxyHeader,

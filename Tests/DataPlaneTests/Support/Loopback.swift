@@ -123,9 +123,10 @@ final class TestThread: Sendable {
     }
 }
 
-/// A listening socket and a thread for every connection to it.
+/// A listening socket and a thread for every connection to it. After `stop`, connects to `address` are refused.
 final class TestServer: Sendable {
     let address: SocketAddress
+    private let port: HeldPort?
     private let listener: TestSocket
     private let connections = Mutex<[TestSocket]>([])
     private let threads = Mutex<[TestThread]>([])
@@ -138,8 +139,9 @@ final class TestServer: Sendable {
 
     /// Serves every connection with `serve`, which may return at any time.
     init(_ address: SocketAddress = .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: Int32? = nil, _ serve: @escaping @Sendable (TestSocket) -> Void) {
-        listener = TestServer.listen(address, receiveBuffer: receiveBuffer)
-        self.address = Sockets.localAddress(listener.raw) ?? address
+        port = TestServer.held(address)
+        self.address = port?.address ?? address
+        listener = TestServer.listen(self.address, receiveBuffer: receiveBuffer)
         let thread = TestThread { [self] in
             while true {
                 let raw = acceptBlocking(listener.raw)
@@ -166,6 +168,12 @@ final class TestServer: Sendable {
             }
         }
         threads.withLock { $0.append(thread) }
+    }
+
+    /// The port that the kernel chooses for `address`; `nil` if the caller has chosen it, and for a path.
+    static func held(_ address: SocketAddress) -> HeldPort? {
+        guard address.port == 0 else { return nil }
+        do throws(SystemError) { return try HeldPort(at: address) } catch { fatalError("\(error)") }
     }
 
     static func listen(_ address: SocketAddress, backlog: Int32 = 1024, receiveBuffer: Int32? = nil, sharesPort: Bool = false) -> TestSocket {
@@ -201,14 +209,12 @@ final class TestServer: Sendable {
     /// Neither sends nor reads until the peer or the test ends.
     static func silent() -> TestServer { TestServer { socket in _ = socket.receive(upTo: 1) } }
 
-    /// A refusing address: bound for the rest of the process, so that no other test gets its port, but without a listener. A `TestServer` may take it.
+    /// A refusing address, held for the rest of the process. A `TestServer` may take it.
     static func refusing() -> SocketAddress {
         do throws(SystemError) {
-            let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
-            let descriptor = try Sockets.open(.stream, for: any)
-            try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: descriptor.raw)
-            try Sockets.bind(descriptor.raw, to: any)
-            return Sockets.localAddress(descriptor.release()) ?? any
+            let port = try HeldPort()
+            port.keepUntilExit()
+            return port.address
         } catch { fatalError("\(error)") }
     }
 }

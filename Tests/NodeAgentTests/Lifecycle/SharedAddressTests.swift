@@ -41,7 +41,8 @@ struct SharedAddressTests {
 
     @Test("may overlap with other sockets of the same process, including inherited ones")
     func overlap() throws {
-        let port = try freePort()
+        let held = try HeldPort(at: .ip(.anyV4, port: 0))
+        let port = try #require(held.address.port)
         let text = "listen a\n bind 127.0.0.1:\(port)\n bind 127.0.0.2:\(port)\n bind *:\(port)\n server s 127.0.0.1:9\n"
         let configuration = Configuration.read("defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n" + text).configuration
         var first = sockets(InheritedSockets())
@@ -123,15 +124,15 @@ struct SharedAddressTests {
         let path = "\(folder.path)/stats"
         let request = request(.unix(path))
         let files = try ListeningSockets.open(request, count: 1)
-        let network = Descriptors(try ListeningSockets.open(self.request(.ip(.v4(0x7f00_0001), port: 0)), count: 1))
-        let address = try #require(network.address)
+        let port = try HeldPort()
+        let network = Descriptors(try ListeningSockets.open(self.request(port.address), count: 1))
         let orphan = try Orphan(files: files, network: network)
         #expect(RuntimeClient(path: path).ask("show version") == .text("3.5-tsukada-0.1.0"))
         let taken = #expect(throws: ListenError.self, "its master lives") { try ListeningSockets.open(request, count: 1) }
         #expect(taken?.problem == .answered)
         orphan.handleMasterDeath()
         #expect(RuntimeClient(path: path).ask("show version") == .text("3.5-tsukada-0.1.0"))
-        #expect(throws: SystemError.self) { try Client(to: address) }
+        #expect(throws: SystemError.self) { try Client(to: port.address) }
         let successor = try ListeningSockets.open(request, count: 1)
         #expect(Sockets.localAddress(successor[0].raw) != nil)
         #expect(throws: ListenError.self, "the process at this path has not abandoned it") { try ListeningSockets.open(request, count: 1) }
@@ -144,8 +145,6 @@ private final class Descriptors: Sendable {
     private let files: Mutex<[OpenFile]>
 
     init(_ files: [OpenFile]) { self.files = Mutex(files) }
-
-    var address: SocketAddress? { files.withLock { $0.first.flatMap { Sockets.localAddress($0.raw) } } }
 
     func take() -> [OpenFile] {
         files.withLock { files in

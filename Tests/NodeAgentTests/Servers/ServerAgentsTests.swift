@@ -1,5 +1,6 @@
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -9,13 +10,15 @@ import Wire
 private final class Program {
     var line = ""
     let port: UInt16
+    private let held: HeldPort
     private let reactor: Reactor
     private var listener: OpenFile?
 
     init(_ reactor: Reactor) throws {
-        let file = try listenOnLoopback()
+        held = try HeldPort()
+        let file = try listenOnLoopback(at: held.address)
         (self.reactor, listener) = (reactor, file)
-        port = try #require(Sockets.localAddress(file.raw)?.port)
+        port = try #require(held.address.port)
         try reactor.watch(file.raw, for: .read) { [unowned self] _ in answer() }
     }
 
