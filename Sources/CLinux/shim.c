@@ -6,11 +6,14 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <linux/sock_diag.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -288,6 +291,14 @@ int clinux_gain_no_privileges(void) {
 
 int clinux_hide_memory(void) {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+int clinux_is_network_namespace(int descriptor) {
+    return ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET;
+}
+
+int clinux_enter_network_namespace(int descriptor) {
+    return setns(descriptor, CLONE_NEWNET) == 0 ? 0 : -errno;
 }
 
 int clinux_filter_system_calls(const struct sock_filter *program, unsigned short count) {

@@ -33,6 +33,8 @@ package struct Capabilities: OptionSet, Sendable {
     package static let administerNetwork = Capabilities(CAP_NET_ADMIN)
     /// CAP_NET_RAW: bind foreign addresses (IP_TRANSPARENT), and bind sockets to interfaces.
     package static let useForeignAddresses = Capabilities(CAP_NET_RAW)
+    /// CAP_SYS_ADMIN: enter other network namespaces.
+    package static let administerSystem = Capabilities(CAP_SYS_ADMIN)
     /// CAP_SYS_CHROOT: change the root directory.
     package static let changeRoot = Capabilities(CAP_SYS_CHROOT)
     /// CAP_SYS_RESOURCE: raise the descriptor limit.

@@ -82,11 +82,14 @@ package enum ServingCalls {
     /// - Parameters:
     ///   - isTrial: allows every call, and the kernel logs those that the real filter would stop.
     ///   - additional: further calls that the configuration needs, such as `ofSources`.
+    ///   - entersNamespaces: allows setns(2), but only into network namespaces: connects to servers with a `namespace` begin with it.
     /// - Returns: `nil` on an architecture whose call numbers are not listed here.
-    package static func filter(isTrial: Bool, additional: [Int32] = []) -> SystemCallFilter? {
+    package static func filter(isTrial: Bool, additional: [Int32] = [], entersNamespaces: Bool = false) -> SystemCallFilter? {
         guard let architecture = SystemCallFilter.ownArchitecture else { return nil }
+        let network = SystemCallFilter.Verdict.allowedFor(UInt32(CLONE_NEWNET), argument: 1, otherwise: isTrial ? .logged : .fatal)
         return SystemCallFilter(
-            architecture: architecture, verdicts: [(usual + rare + additional, .allowed), (isTrial ? [] : fatal, .fatal)],
+            architecture: architecture,
+            verdicts: [(usual + rare + additional, .allowed), (isTrial ? [] : fatal, .fatal), (entersNamespaces ? [__NR_setns] : [], network)],
             others: isTrial ? .logged : .refused)
     }
 }

@@ -27,8 +27,10 @@ package enum ConnectProgress: Equatable, Sendable {
 
 /// Socket calls with typed errors. Every socket is non-blocking and close-on-exec.
 package enum Sockets {
-    /// Opens a socket of the family of `address`.
-    package static func open(_ kind: SocketKind, for address: SocketAddress) throws(SystemError) -> FileDescriptor {
+    /// Opens a socket of the family of `address`, in `namespace` or, with `nil`, in the process's own network namespace.
+    package static func open(
+        _ kind: SocketKind, for address: SocketAddress, in namespace: NetworkNamespace? = nil
+    ) throws(SystemError) -> FileDescriptor {
         let family =
             switch address {
             case .ip(.v4, _): AF_INET
@@ -36,8 +38,8 @@ package enum Sockets {
             case .unix: AF_UNIX
             }
         let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let raw = socket(family, kind.type | flags, 0)
-        guard raw >= 0 else { throw .last("socket") }
+        let raw = namespace?.openSocket(family, kind.type | flags) ?? socket(family, kind.type | flags, 0)
+        guard raw >= 0 else { throw .last(namespace == nil ? "socket" : NetworkNamespace.call) }
         return FileDescriptor(owning: raw)
     }
 

@@ -6,12 +6,14 @@ import Glibc
 ///     ld arch;  jeq own ? next : fatal
 ///     ld number;  a tree of `jge` over the numbers, with a verdict at each leaf: the number of tests per call is the depth of the tree
 ///
-/// The filter does not inspect arguments, so it cannot distinguish harmless and harmful uses of one call.
+/// Except for calls that are `allowedFor` one value, the filter does not inspect arguments, so it cannot distinguish harmless and harmful uses of a call.
 package struct SystemCallFilter: Sendable {
     /// The action for a call.
-    package enum Verdict: Equatable, Sendable {
+    package indirect enum Verdict: Equatable, Sendable {
         /// The call is executed.
         case allowed
+        /// The call is executed if the lower 32 bits of its argument with this index (from 0) have this value.
+        case allowedFor(UInt32, argument: UInt32, otherwise: Verdict)
         /// The call fails with EPERM, and the kernel logs it.
         case refused
         /// The call is executed, and the kernel logs it.
@@ -19,12 +21,15 @@ package struct SystemCallFilter: Sendable {
         /// The process ends with SIGSYS.
         case fatal
 
-        fileprivate var returned: UInt32 {
+        /// The instructions that return the verdict.
+        fileprivate var program: [sock_filter] {
             switch self {
-            case .allowed: UInt32(SECCOMP_RET_ALLOW)
-            case .refused: UInt32(SECCOMP_RET_ERRNO) | UInt32(EPERM)
-            case .logged: UInt32(SECCOMP_RET_LOG)
-            case .fatal: UInt32(SECCOMP_RET_KILL_PROCESS)
+            case .allowed: [.returning(UInt32(SECCOMP_RET_ALLOW))]
+            case .allowedFor(let value, let argument, let otherwise):
+                [.loading(argumentsOffset + 8 * argument), .jump(BPF_JEQ, value, ifFalse: 1)] + Verdict.allowed.program + otherwise.program
+            case .refused: [.returning(UInt32(SECCOMP_RET_ERRNO) | UInt32(EPERM))]
+            case .logged: [.returning(UInt32(SECCOMP_RET_LOG))]
+            case .fatal: [.returning(UInt32(SECCOMP_RET_KILL_PROCESS))]
             }
         }
     }
@@ -67,10 +72,7 @@ package struct SystemCallFilter: Sendable {
         }
         program =
             [
-                Self.instruction(BPF_LD | BPF_W | BPF_ABS, Self.architectureOffset),
-                Self.instruction(BPF_JMP | BPF_JEQ | BPF_K, architecture, ifTrue: 1),
-                Self.instruction(BPF_RET | BPF_K, Verdict.fatal.returned),
-                Self.instruction(BPF_LD | BPF_W | BPF_ABS, Self.numberOffset),
+                .loading(architectureOffset), .jump(BPF_JEQ, architecture, ifTrue: 1), .returning(UInt32(SECCOMP_RET_KILL_PROCESS)), .loading(numberOffset),
             ] + Self.tree(spans[...])
     }
 
@@ -86,20 +88,30 @@ package struct SystemCallFilter: Sendable {
         var verdict: Verdict
     }
 
-    /// Offsets in the kernel's `seccomp_data`.
-    private static let numberOffset: UInt32 = 0
-    private static let architectureOffset: UInt32 = 4
-
     private static func tree(_ spans: ArraySlice<Span>) -> [sock_filter] {
-        guard spans.count > 1, let first = spans.first else { return spans.map { instruction(BPF_RET | BPF_K, $0.verdict.returned) } }
+        guard spans.count > 1, let first = spans.first else { return spans.flatMap(\.verdict.program) }
         let middle = spans.startIndex + spans.count / 2
         let low = tree(spans[..<middle])
         let high = tree(spans[middle...])
         precondition(low.count <= UInt8.max, "\(spans.count) spans from call \(first.from) on are too many for a short jump")
-        return [instruction(BPF_JMP | BPF_JGE | BPF_K, spans[middle].from, ifTrue: UInt8(low.count))] + low + high
+        return [.jump(BPF_JGE, spans[middle].from, ifTrue: UInt8(low.count))] + low + high
+    }
+}
+
+/// Offsets in the kernel's `seccomp_data`. An argument has 8 bytes, the lower half first, since the architectures of `ownArchitecture` are little-endian.
+private let numberOffset: UInt32 = 0
+private let architectureOffset: UInt32 = 4
+private let argumentsOffset: UInt32 = 16
+
+extension sock_filter {
+    /// Loads the 32 bits at `offset` of `seccomp_data`.
+    fileprivate static func loading(_ offset: UInt32) -> sock_filter { sock_filter(code: UInt16(BPF_LD | BPF_W | BPF_ABS), jt: 0, jf: 0, k: offset) }
+
+    /// Compares the loaded bits with `value`, and skips as many instructions as the result demands.
+    fileprivate static func jump(_ comparison: Int32, _ value: UInt32, ifTrue: UInt8 = 0, ifFalse: UInt8 = 0) -> sock_filter {
+        sock_filter(code: UInt16(BPF_JMP | comparison | BPF_K), jt: ifTrue, jf: ifFalse, k: value)
     }
 
-    private static func instruction(_ code: Int32, _ value: UInt32, ifTrue: UInt8 = 0, ifFalse: UInt8 = 0) -> sock_filter {
-        sock_filter(code: UInt16(code), jt: ifTrue, jf: ifFalse, k: value)
-    }
+    /// Ends the program with a result.
+    fileprivate static func returning(_ result: UInt32) -> sock_filter { sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: result) }
 }

@@ -6,8 +6,8 @@ import Testing
 private struct FilterMachine {
     let program: [sock_filter]
 
-    /// The result for a call: the program's action, and the number of instructions.
-    func verdict(architecture: UInt32, call: UInt32) throws -> (word: UInt32, steps: Int) {
+    /// The result for a call: the program's action, and the number of instructions. Further arguments of the call are 0.
+    func verdict(architecture: UInt32, call: UInt32, _ arguments: UInt64...) throws -> (word: UInt32, steps: Int) {
         var (accumulator, place, steps): (UInt32, Int, Int) = (0, 0, 0)
         while true {
             try #require(program.indices.contains(place), "the program runs beyond its end")
@@ -15,8 +15,14 @@ private struct FilterMachine {
             (place, steps) = (place + 1, steps + 1)
             switch Int32(instruction.code) {
             case BPF_LD | BPF_W | BPF_ABS:
-                try #require(instruction.k == 0 || instruction.k == 4)
-                accumulator = instruction.k == 0 ? call : architecture
+                try #require(instruction.k == 0 || instruction.k == 4 || instruction.k >= 16 && instruction.k < 64 && instruction.k % 8 == 0)
+                let index = (Int(instruction.k) - 16) / 8
+                accumulator =
+                    switch instruction.k {
+                    case 0: call
+                    case 4: architecture
+                    default: arguments.indices.contains(index) ? UInt32(truncatingIfNeeded: arguments[index]) : 0
+                    }
             case BPF_JMP | BPF_JEQ | BPF_K: place += Int(accumulator == instruction.k ? instruction.jt : instruction.jf)
             case BPF_JMP | BPF_JGE | BPF_K: place += Int(accumulator >= instruction.k ? instruction.jt : instruction.jf)
             case BPF_RET | BPF_K: return (instruction.k, steps)
@@ -95,6 +101,40 @@ struct SystemCallFilterTests {
             #expect(try machine.verdict(architecture: architecture, call: UInt32(call)).word == expected, "call \(call)")
         }
         #expect(try usual.verdict(architecture: architecture, call: UInt32(__NR_bind)).word == Self.refuse)
+    }
+
+    @Test("allows a call for one value of an argument, wherever the call is among the others")
+    func values() throws {
+        for neighbours in [[], [1, 2, 4, 5], Array(4...90)] as [[Int32]] {
+            let limited = SystemCallFilter.Verdict.allowedFor(7, argument: 1, otherwise: .fatal)
+            let machine = FilterMachine(
+                program: SystemCallFilter(architecture: Self.architecture, verdicts: [(neighbours, .allowed), ([3], limited)], others: .refused).program)
+            for (second, expected) in [(7, Self.allow), (6, Self.kill), (0, Self.kill), (0x1_0000_0007, Self.allow)] as [(UInt64, UInt32)] {
+                // The kernel passes the lower half of an `int` argument to the call.
+                #expect(try machine.verdict(architecture: Self.architecture, call: 3, 7, second, 7).word == expected, "\(second)")
+            }
+            for call in UInt32(0)...100 where call != 3 {
+                let expected = neighbours.contains(Int32(call)) ? Self.allow : Self.refuse
+                #expect(try machine.verdict(architecture: Self.architecture, call: call, 0, 7).word == expected, "call \(call)")
+            }
+        }
+    }
+
+    @Test("allows setns(2) only where the configuration has a server in a namespace, and only into network namespaces")
+    func namespaces() throws {
+        let architecture = try #require(SystemCallFilter.ownArchitecture)
+        func verdict(isTrial: Bool, entersNamespaces: Bool, _ kind: Int32) throws -> UInt32 {
+            let filter = try #require(ServingCalls.filter(isTrial: isTrial, entersNamespaces: entersNamespaces))
+            return try FilterMachine(program: filter.program).verdict(architecture: architecture, call: UInt32(__NR_setns), 9, UInt64(kind)).word
+        }
+        #expect(try verdict(isTrial: false, entersNamespaces: false, CLONE_NEWNET) == Self.kill)
+        #expect(try verdict(isTrial: false, entersNamespaces: true, CLONE_NEWNET) == Self.allow)
+        for kind in [0, CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET | CLONE_NEWPID] {
+            #expect(try verdict(isTrial: false, entersNamespaces: true, kind) == Self.kill, "kind \(kind)")
+            #expect(try verdict(isTrial: true, entersNamespaces: true, kind) == UInt32(SECCOMP_RET_LOG), "kind \(kind)")
+        }
+        #expect(try verdict(isTrial: true, entersNamespaces: true, CLONE_NEWNET) == Self.allow)
+        #expect(try verdict(isTrial: true, entersNamespaces: false, CLONE_NEWNET) == UInt32(SECCOMP_RET_LOG))
     }
 
     @Test("on trial forbids nothing")

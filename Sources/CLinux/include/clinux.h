@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -142,6 +143,12 @@ int clinux_gain_no_privileges(void);
 
 // Makes the process not dumpable: no core files, and only root can read its memory. Returns 0 or -errno.
 int clinux_hide_memory(void);
+
+// Returns 1 for an open network namespace, otherwise 0.
+int clinux_is_network_namespace(int descriptor);
+
+// Moves the calling thread into an open network namespace: setns(2). Returns 0 or -errno.
+int clinux_enter_network_namespace(int descriptor);
 
 // Installs a seccomp(2) program irrevocably in all threads; the kernel logs refused calls. Returns 0 or -errno.
 int clinux_filter_system_calls(const struct sock_filter *program, unsigned short count);
