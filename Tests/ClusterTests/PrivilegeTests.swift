@@ -84,6 +84,69 @@ extension ClusterSuite {
             #expect(users.allSatisfy { ["app@172.20.0.11", "app@tsukada01"].contains($0.detail) }, "\(users)")
         }
 
+        @Test("include CAP_SYS_ADMIN, and setns(2) into network namespaces alone, where a server is in a namespace", .enabled(if: isX86))
+        func namespaces() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            for name in ["blue", "green"] {
+                try node.demand(["ip", "netns", "add", name])
+                try node.demand(["ip", "-n", name, "link", "set", "lo", "up"])
+            }
+            let stub = try node.start(["ip", "netns", "exec", "blue", clusterTool, "stub", "--name", "in-blue", "--listen", "127.0.0.1:3306"])
+            defer { stub.outside.send(signal: SIGKILL) }
+            let text = """
+                global
+                    chroot /var/lib/haproxy
+                    pidfile /var/run/haproxy.pid
+                    user haproxy
+                    group haproxy
+                    daemon
+                    stats socket /var/lib/haproxy/stats
+                listen mysql
+                    mode tcp
+                    timeout connect 1s
+                    timeout client 1m
+                    timeout server 1m
+                    option mysql-check user haproxy_check
+                    bind 127.0.0.1:3306 namespace green
+                    server inside 127.0.0.1:3306 check inter 100ms fall 1 rise 1 namespace blue
+                    server outside 127.0.0.1:3306 check inter 100ms fall 1 rise 1
+
+                """
+            let proxy = try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: text, options: ["-W", "-S", "/run/master"])
+            defer { proxy.stop() }
+            try eventually(within: 10, "the checks") { try proxy.lastChecks()["inside"] == "L7OK" && proxy.statistics("status")["outside"] == "DOWN" }
+            func isServed() throws -> Bool {
+                let query = [clusterTool, "query", "--to", "127.0.0.1:3306", "--count", "2", "--text", "select @@hostname"]
+                return try node.demand(["ip", "netns", "exec", "green"] + query).split(separator: "\n").filter { $0.contains("in-blue") }.count == 2
+            }
+            #expect(try isServed())
+
+            let first = try #require(children(of: proxy.process).first)
+            try eventually(within: 5, "the system call filter") { status("/proc/\(first)/status")["Seccomp"] == "2" }
+            for thread in try statusOfThreads(first) {
+                #expect(thread["CapPrm"] == "0000000000200000" && thread["CapEff"] == "0000000000200000", "\(thread)")
+                #expect(["CapInh", "CapBnd", "CapAmb"].allSatisfy { thread[$0] == "0000000000000000" }, "\(thread)")
+                #expect((thread["Uid"] ?? "").hasPrefix("0\t") == false, "\(thread)")
+            }
+            // A reload keeps the listening socket in its namespace.
+            proxy.send(signal: SIGUSR2)
+            try eventually(within: 10, "another worker alone") { children(of: proxy.process).count == 1 && children(of: proxy.process).first != first }
+            #expect(try isServed())
+
+            let worker = try #require(children(of: proxy.process).first)
+            try eventually(within: 5, "the system call filter") { status("/proc/\(worker)/status")["Seccomp"] == "2" }
+            let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(worker)/ns/net")
+            let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(worker)/fd")
+            let home = try #require(files.first { (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(worker)/fd/\($0)")) == own })
+            func enter(_ kind: Int32) throws -> String {
+                let call = ["inject", "--process", "\(worker)", "--call", "\(__NR_setns)", "--arguments", "\(home) \(kind)"]
+                return try ChildProcess.demand([clusterTool] + call).trimmingCharacters(in: .newlines)
+            }
+            #expect(try enter(CLONE_NEWNET) == "{\"result\":0}")
+            #expect(try enter(0) == "{\"signal\":\(SIGSYS)}", "another kind of namespace")
+        }
+
         @Test("exclude an intruder's calls: these kill the process, and the master replaces it; other unneeded calls fail", .enabled(if: isX86))
         func forbiddenCalls() throws {
             let cluster = try freshCluster()

@@ -74,7 +74,7 @@ struct ConfigurationForeignAdviceTests {
         // A statistics page.
         ("listen stats\n bind :1\n mode http\n stats enable\n stats uri /\n", [3]),
         ("defaults\n mode http\nlisten stats\n bind :1\n stats enable\n", [3]),
-        ("listen a\n bind sockpair@3\n bind :1 namespace blue\n bind :2 ssl crt x verify required\n mode log\n", [2, 3, 4, 5]),
+        ("listen a\n bind sockpair@3\n server s :1 namespace *\n bind :2 ssl crt x verify required\n mode log\n", [2, 3, 4, 5]),
         ("healthcheck x\n", [1]), ("peers x\n", [1]), ("log-forward x\n", [1]),
     ]
 

@@ -173,7 +173,8 @@ struct ConfigurationHAProxyTests {
             "server t 127.0.0.1:8 id 3", "server t 127.0.0.1:8 id 0", "server t 127.0.0.1:8 id 3\n server u 127.0.0.1:8 id 3", "server t 127.0.0.1:8 cookie x",
             "server t 127.0.0.1:8 redir /x", "server t 127.0.0.1:8 source 127.0.0.1:5-6", "server t 127.0.0.1:8 source 127.0.0.1:6-5",
             "server t 127.0.0.1:8 source 127.0.0.1 usesrc", "server t 127.0.0.1:8 source 127.0.0.1 usesrc client interface lo check",
-            "server t 127.0.0.1:8 usesrc client", "server t 127.0.0.1:8 interface lo", "server t 127.0.0.1:8 tfo", "server t *:8", "server t :8",
+            "server t 127.0.0.1:8 usesrc client", "server t 127.0.0.1:8 interface lo", "server t 127.0.0.1:8 namespace", "server t 127.0.0.1:8 tfo",
+            "server t *:8", "server t :8",
             "server t 0.0.0.0:8 check", "server t [::]:8", "server t *:+5", "server t abns@x", "server t tcp@127.0.0.1:8", "server t tcp6@127.0.0.1:8",
             "server t ipv4@localhost:8", "server t udp@127.0.0.1:8", "server t mptcp@127.0.0.1:8", "server t fd@9",
         ].map(listen)
@@ -181,7 +182,7 @@ struct ConfigurationHAProxyTests {
             "id 3", "id 0", "id", "maxconn 5", "maxconn 0", "maxconn -1", "nice 5", "nice 1025", "process 1", "process 2", "process 1/all", "thread 1-2",
             "thread x", "thread 65", "shards 2", "shards by-thread", "shards 0", "shards 100", "interface lo", "interface", "mss 1400", "mss -40", "mss 0",
             "transparent", "tfo", "user root", "uid 0", "gid 0", "level admin", "level x", "severity-output number", "severity-output x",
-            "expose-fd listeners", "expose-fd x", "mode 600", "namespace no-such-namespace",
+            "expose-fd listeners", "expose-fd x", "mode 600", "namespace",
         ].map { listen("bind 127.0.0.1:8 \($0)") }
         + [
             "abns@x", "tcp@127.0.0.1:8", "tcp4@127.0.0.1:8", "tcp6@127.0.0.1:8", "tcp6@[::1]:8", "ipv4@localhost:8", "udp@:8", "uxdg@/tmp/x", "uxst@/tmp/x",

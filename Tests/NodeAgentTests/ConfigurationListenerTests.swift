@@ -54,6 +54,8 @@ struct ConfigurationListenerTests {
         let equal = [("abns@x", "abns@x"), ("/run/x", "unix@/run/x"), ("ipv6@::1:1", "[::1]:1"), ("db:1", "ipv4@db:1"), ("ipv6@db:1", "tcp6@db:1")]
         for (first, second) in equal { #expect(isTwice(first, second), "\(first) \(second)") }
         #expect(!isTwice("10.0.0.1:1 interface lo", "10.0.0.1:1"))
+        #expect(!isTwice("10.0.0.1:1 namespace blue", "10.0.0.1:1") && !isTwice("10.0.0.1:1 namespace blue", "10.0.0.1:1 namespace green"))
+        #expect(isTwice("10.0.0.1:1 namespace blue", "10.0.0.1:1 namespace blue"))
     }
 
     @Test("may have the same address as a disabled proxy")

@@ -35,8 +35,10 @@ struct ConfigurationSocketTests {
             "bind :1 id 0", "bind :1 id x", "bind :1 id", "bind :1-2 id 3", "bind :1 id 3\n bind :2 id 3", "bind :1 maxconn -1", "bind :1 nice 1025",
             "bind :1 nice -1025", "bind :1 process 2", "bind :1 process x", "bind :1 thread x", "bind :1 thread 65", "bind :1 shards 0", "bind :1 shards 100",
             "bind :1 shards x", "bind :1 interface", "bind :1 mss 0", "bind :1 mss x", "bind :1 level x", "bind :1 severity-output x", "bind :1 mode x",
-            "bind :1 namespace x", "server s :1 id 0", "server s :1 id x", "server s :1 id 3\n server t :1 id 3", "server s :1 cookie", "server s :1 redir /x",
-            "server s :1 namespace x", "source", "source 10.0.0.1 x", "source 10.0.0.1:5-6", "source 10.0.0.1:x", "source 10.0.0.1:+5", "usesrc client",
+            "bind :1 namespace", "bind :1 namespace a/b", "bind :1 namespace ..", "server s :1 id 0", "server s :1 id x", "server s :1 id 3\n server t :1 id 3",
+            "server s :1 cookie", "server s :1 redir /x",
+            "server s :1 namespace", "server s :1 namespace ../x", "default-server namespace .", "source", "source 10.0.0.1 x", "source 10.0.0.1:5-6",
+            "source 10.0.0.1:x", "source 10.0.0.1:+5", "usesrc client",
             "interface lo", "server s :1 source 10.0.0.1:6-5", "server s :1 source 10.0.0.1:70000", "server s :1 source 10.0.0.1 usesrc",
             "server s :1 source 10.0.0.1 usesrc 10.0.0.2:1-5", "server s :1 source 10.0.0.1 interface", "server s :1 usesrc client",
             "server s :1 interface lo", "force-persist", "force-persist maybe TRUE",
@@ -62,7 +64,8 @@ struct ConfigurationSocketTests {
         arguments: [
             ("option persist", DiagnosticSeverity.notice), ("force-persist if TRUE", .notice), ("force-persist unless { src 10.0.0.1 }", .notice),
             ("bind :1 mss -40", .notice), ("server s :1 cookie x", .warning), ("server s :1 source * usesrc hdr_ip(x-forwarded-for)", .warning),
-            ("default-server id 4", .warning),
+            ("default-server id 4", .warning), ("bind /run/x namespace blue", .warning), ("bind abns@x namespace blue", .warning),
+            ("bind fd@3 namespace blue", .warning), ("server s /run/x namespace blue", .warning),
         ])
     func remarks(line: String, severity: DiagnosticSeverity) {
         let (_, diagnostics) = Configuration.read("listen a\n bind :9\n\(Self.times) server x 10.0.0.1:1\n \(line)\n")
@@ -118,19 +121,54 @@ struct ConfigurationSocketTests {
 
     @Test("give the process only the rights and calls that connects need")
     func rights() {
-        func demands(_ lines: String) -> StartSources {
-            StartSources(Configuration.read("backend a\n \(lines)\n").configuration, hasInterface: { $0 == "lo" })
+        func demands(_ lines: String) -> StartConnects {
+            StartConnects(Configuration.read("backend a\n \(lines)\n").configuration, hasInterface: { $0 == "lo" })
         }
         let none = demands("server s :1")
-        #expect(!none.areAny && none.capabilities.isEmpty)
+        #expect(!none.bindsSockets && !none.entersNamespaces && none.capabilities.isEmpty)
         let plain = demands("source 10.0.0.1\n server s :1")
-        #expect(plain.areAny && plain.capabilities.isEmpty && plain.warnings.isEmpty)
+        #expect(plain.bindsSockets && !plain.entersNamespaces && plain.capabilities.isEmpty && plain.warnings.isEmpty)
         #expect(demands("source 10.0.0.1 usesrc client\n server s :1").capabilities == .useForeignAddresses)
         #expect(demands("source 10.0.0.1 usesrc client\n disabled\n server s :1").capabilities.isEmpty)
         #expect(demands("server s :1 source 10.0.0.1:1000-1010").capabilities == .bindLowPorts)
         let unknown = demands("server s :1 source 10.0.0.1 interface eth7\n server t :1 source * interface lo")
         #expect(unknown.capabilities == .useForeignAddresses)
         #expect(unknown.warnings == ["t.cfg:2: 'source ... interface eth7': no such interface; connects fail until it exists"])
+        let named = demands("server s :1 namespace blue\n server t :1")
+        #expect(named.entersNamespaces && !named.bindsSockets && named.capabilities == .administerSystem)
+        #expect(demands("server s :1 namespace blue\n disabled").capabilities.isEmpty)
+        let both = demands("source 10.0.0.1 interface eth7\n server s :1 namespace blue")
+        #expect(both.capabilities == [.administerSystem, .useForeignAddresses] && both.warnings.isEmpty, "the interface is one of the namespace")
+    }
+
+    @Test("of 'namespace' are a name; the last one counts, and default-server passes it on")
+    func namespaces() throws {
+        let text = "listen a\n bind :1,:2 namespace green namespace blue\n bind /run/x namespace blue\n default-server namespace blue\n server a 10.0.0.1:1\n"
+        let lines = " server b 10.0.0.1:1 namespace green\n server-template t 2 10.0.0.1:1\n server c /run/y\nbackend b\n server d 10.0.0.1:1\n"
+        let (configuration, diagnostics) = Configuration.read("global\n stats socket 127.0.0.1:9 namespace red\n" + text + lines)
+        #expect(Configuration.alerts(diagnostics).isEmpty, "\(diagnostics)")
+        #expect(try #require(configuration.frontends.first).binds.map(\.namespace) == ["blue", "blue", nil])
+        #expect(configuration.backends.map { $0.servers.map(\.namespace) } == [["blue", "green", "blue", "blue", "blue"], [nil]])
+        #expect(configuration.global.statsSockets.map(\.bind.namespace) == ["red"])
+        #expect(Set(StartNamespaces.uses(in: configuration).map(\.name)) == ["red", "green", "blue"])
+        #expect(StartNamespaces.uses(in: Configuration.read(text + " disabled\n").configuration).isEmpty)
+    }
+
+    @Test("'namespace *' of a server, which depends on the client's PROXY header, is refused by name")
+    func namespaceOfClient() {
+        let alerts = Configuration.read("listen a\n server s :1 namespace *\n").diagnostics.filter { $0.severity == .alert }
+        #expect(alerts.map { "\($0)" }.contains { $0.contains("'namespace *'") && $0.contains("keep HAProxy for") }, "\(alerts)")
+        #expect(Configuration.read("listen a\n bind :1 namespace *\n").configuration.frontends.first?.binds.first?.namespace == "*", "a file's name")
+    }
+
+    @Test("'namespace' is an error at the start if the namespace is missing, or if its file is something else")
+    func missingNamespace() {
+        let configuration = Configuration.read("listen a\n bind :1\n server s :1\n server t :1 namespace no-such-ns\n").configuration
+        let error = #expect(throws: StartError.self) { try StartNamespaces.open(configuration) }
+        #expect(
+            error?.description
+                == "t.cfg:4: 'namespace no-such-ns': there is no file /run/netns/no-such-ns; "
+                + "create the namespace ('ip netns add no-such-ns') before the start, or write another name")
     }
 
     @Test("'setcap' takes HAProxy's names")

@@ -73,7 +73,7 @@ final class Agent {
             frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
             threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer,
-            tuning: configuration.global.tuning, seed: random.next())
+            tuning: configuration.global.tuning, namespaces: resources.namespaces, seed: random.next())
         log = try AgentLog(
             resources.logPlan, process: state.process, sendBytes: configuration.global.tuning.logSendBytes, logsToTerminal: resources.logsToTerminal,
             reactor: reactor)
@@ -138,7 +138,7 @@ final class Agent {
             reactor: reactor, backends: configuration.backends, spread: configuration.global.checkSpread, random: SystemRandomNumberGenerator(),
             plan: { [databases, statistics] in databases.checkPlan(of: $0, statistics.checkSubject(of: $0), $1) },
             initialAddress: { [servers] in servers.status(of: $0).address },
-            openSocket: { [unowned self] address throws(SystemError) in try openCheckSocket(address) },
+            openSocket: { [state] address, server throws(SystemError) in try state.openSocket(for: address, ofCheckOf: server) },
             openProgram: { [unowned self] server, address throws(SystemError) in try openProgram(server, address) },
             source: checkSource, abandoned: { handshakes.finish($1, of: $0) },
             finished: { [unowned self] in checkFinished($0, $1) })

@@ -35,6 +35,8 @@ extension Agent {
         var addressKeeper: AddressKeeper.Resources?
         /// How each backend's databases are queried; `nil` for a backend without a `database` section.
         var databases: [DatabaseAccess?] = []
+        /// The network namespaces of servers.
+        var namespaces = NetworkNamespaces()
         /// The helper process of external checks; `nil` without one.
         var externalPrograms: ExternalPrograms?
         /// The writers of the predecessor, by proxy.

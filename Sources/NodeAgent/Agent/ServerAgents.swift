@@ -23,19 +23,12 @@ extension Agent {
                 guard agent?.check.isAtOtherHost == true else { return servers.status(of: reference).address }
                 return agent?.check.address.map { .ip($0, port: 0) }
             },
-            openSocket: { [unowned self] address throws(SystemError) in try openCheckSocket(address) }, source: checkSource,
+            openSocket: { [state] address, server throws(SystemError) in try state.openSocket(for: address, ofCheckOf: server) }, source: checkSource,
             finished: { [servers] reference, result in
                 servers.apply(.agentFinished(result), to: reference)
                 // Its interval is the same in every state.
                 return .steadyUp
             })
-    }
-
-    /// Opens a socket for a check, or for a question to an agent.
-    func openCheckSocket(_ address: SocketAddress) throws(SystemError) -> FileDescriptor {
-        let socket = try Sockets.open(.stream, for: address)
-        configuration.global.tuning.serverBuffers.set(on: socket.raw)
-        return socket
     }
 
     /// The local addresses of these sockets.

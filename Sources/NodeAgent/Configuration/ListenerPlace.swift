@@ -7,10 +7,12 @@ struct ListenerPlace: Hashable {
     private let family: AddressFamily?
     /// Sockets of different interfaces may have the same address.
     private let interface: String?
+    /// So may sockets in different network namespaces.
+    private let namespace: String?
 
     /// The place of `bind`. A name without a family has an IPv4 address if there is one.
     init(_ bind: Bind) {
-        (endpoint, interface) = (bind.endpoint, bind.interface)
+        (endpoint, interface, namespace) = (bind.endpoint, bind.interface, bind.namespace)
         family = if case .name = bind.endpoint { bind.family ?? .v4 } else { nil }
     }
 }

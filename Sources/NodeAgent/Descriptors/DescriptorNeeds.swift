@@ -90,8 +90,10 @@ extension Limits {
                 }
             }
             (singleBinds, inheritedListeners) = (binds.count - groupBinds, inherited)
+            let namespaces = Set(StartSockets.binds(of: configuration).compactMap(\.bind.namespace) + servers.compactMap(\.1.namespace)).count
             let logs = (threads + 1) * Set(configuration.logTargets.map(\.endpoint)).count
             fixed += (threads + Self.otherThreads) * Self.perThread + ports + logs + global.statsConnectionsMax + Self.passing
+            if namespaces > 0 { fixed += namespaces + 1 }
             if servers.contains(where: { $0.0.hedgesGreetings }) { perHundredSessions += Backend.hedgePercentMax }
             let checked = servers.count { $0.1.check != nil } + servers.count { $0.1.agent != nil }
             let followed = servers.count { $0.1.check != nil && ($0.1.resolvers != nil || $0.1.isDiscovered) }

@@ -16,36 +16,51 @@ final class InheritedSockets {
         let address: SocketAddress
         /// Sockets at one address may belong to different interfaces; empty for all interfaces.
         let interface: String
+        /// The network namespace (`NetworkNamespace.number`); 0 for a UNIX socket, which is reached through its path or its name.
+        let namespace: UInt64
     }
 
+    /// The number of the process's own network namespace.
+    let ownNamespace: UInt64
     private var groups: [Place: [OpenFile]] = [:]
     private var count = 0
     /// The number of stream listeners, taken or not.
     private(set) var streamsCount = 0
-    /// The addresses of stream listeners, taken or not.
-    private(set) var streamAddresses: [SocketAddress] = []
+    /// The addresses of stream listeners with their namespaces, taken or not.
+    private(set) var streamAddresses: [(address: SocketAddress, namespace: UInt64)] = []
 
     /// An empty collection.
-    init() {}
+    init() {
+        do throws(SystemError) { ownNamespace = NetworkNamespace.number(ofSocket: try Sockets.open(.stream, for: .ip(.anyV4, port: 0)).raw) } catch {
+            ownNamespace = 0
+        }
+    }
 
     /// Adds `files`. A file that is not a bound socket is closed.
     func add(_ files: [OpenFile]) {
         for file in files where count < Self.socketsMax {
             guard let address = Self.address(of: file.raw), let kind = ListeningSockets.option(SO_TYPE, file.raw) else { continue }
             count += 1
-            let place = Place(kind: kind, address: address, interface: InterfaceName.of(file.raw))
+            let namespace = NetworkNamespace.number(ofSocket: file.raw)
+            let place = Self.place(kind, address, interface: InterfaceName.of(file.raw), namespace)
             if kind == Int32(SOCK_STREAM.rawValue) {
                 streamsCount += 1
-                if groups[place] == nil { streamAddresses.append(address) }
+                if groups[place] == nil { streamAddresses.append((address, namespace)) }
             }
             groups[place, default: []].append(file)
         }
     }
 
-    /// Returns and removes all sockets of `kind` that are bound to `address`, and to `interface` if there is one.
-    func take(_ kind: SocketKind, at address: SocketAddress, interface: String? = nil) -> [OpenFile] {
+    /// Returns and removes all sockets of `kind` that are bound to `address`, and to `interface` if there is one, in the network namespace with the
+    /// number `namespace` (`nil`: in the process's own).
+    func take(_ kind: SocketKind, at address: SocketAddress, interface: String? = nil, namespace: UInt64? = nil) -> [OpenFile] {
         let type = kind == .stream ? Int32(SOCK_STREAM.rawValue) : Int32(SOCK_DGRAM.rawValue)
-        return groups.removeValue(forKey: Place(kind: type, address: address, interface: interface ?? "")) ?? []
+        return groups.removeValue(forKey: Self.place(type, address, interface: interface ?? "", namespace ?? ownNamespace)) ?? []
+    }
+
+    private static func place(_ kind: Int32, _ address: SocketAddress, interface: String, _ namespace: UInt64) -> Place {
+        let isIP = if case .ip = address { true } else { false }
+        return Place(kind: kind, address: address, interface: interface, namespace: isIP ? namespace : 0)
     }
 
     /// Closes the remaining sockets, because no process would accept connections on them.

@@ -44,6 +44,9 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
         case .system(let error) where error.call == Self.privilegedOption:
             error.reason + "; 'interface' and 'transparent' need root or cap_net_raw ('setcap cap_net_raw+ep' on the program), and an interface that exists"
+        case .system(let error) where error.call == NetworkNamespace.call && error.code == EPERM:
+            error.reason + "; 'namespace' needs root or cap_sys_admin ('setcap cap_sys_admin+ep' on the program), which the service or container must allow; "
+                + PrivilegeError.masterWithoutNamespaces
         case .system(let error): error.reason + Self.advice(error)
         }
     }
@@ -82,6 +85,8 @@ struct ListenRequest {
     var userTimeout: Int32 = 0
     /// `v6only` or `v4v6`; `nil` for the system's default.
     var isV6Only: Bool?
+    /// `namespace`; `nil` for the process's own.
+    var namespace: NetworkNamespace?
     /// `interface`; `nil` for all interfaces.
     var interface: String?
     /// `transparent`.
@@ -248,7 +253,7 @@ enum ListeningSockets {
 
     /// Opens a socket at an IP address or an abstract name.
     private static func openIP(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
-        let file = OpenFile(try Sockets.open(.stream, for: request.address))
+        let file = OpenFile(try Sockets.open(.stream, for: request.address, in: request.namespace))
         if let address = request.address.address {
             try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: file.raw)
             if isShared { try Sockets.set(SO_REUSEPORT, at: SOL_SOCKET, to: 1, on: file.raw) }
@@ -333,6 +338,18 @@ enum ListeningSockets {
 }
 
 extension ListenRequest {
+    /// The number of the network namespace; `nil` for the process's own.
+    var namespaceNumber: UInt64? {
+        get throws(ListenError) {
+            guard let namespace else { return nil }
+            do throws(SystemError) {
+                return NetworkNamespace.number(ofSocket: try Sockets.open(.stream, for: address, in: namespace).raw)
+            } catch {
+                throw failure(.system(error))
+            }
+        }
+    }
+
     /// Creates an error for this request.
     func failure(_ problem: ListenError.Problem) -> ListenError {
         ListenError(location: location, endpoint: endpoint, owner: owner, problem: problem)

@@ -12,25 +12,29 @@ struct StartSockets {
     private let socketsPerBind: Int
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
+    private let namespaces: NetworkNamespaces
     private let replacesOthers: Bool
     private let reducesGroups: Bool
-    /// The addresses at which this process listens.
-    private var listening = ListeningAddresses()
+    /// The addresses at which this process listens, by the number of their network namespace.
+    private var listening: [UInt64: ListeningAddresses] = [:]
 
     /// Prepares sockets for `threads` forwarding threads, `socketsPerBind` per address (`nil`: one for each thread). Uses sockets of `inherited` where
     /// possible. Replaces the paths and ports of a running process only with `replacesOthers`.
     ///
-    /// - Parameter reducesGroups: whether to close inherited sockets beyond `socketsPerBind`, because the kernel moves the connections in their queues.
+    /// - Parameters:
+    ///   - namespaces: contains those of all binds.
+    ///   - reducesGroups: whether to close inherited sockets beyond `socketsPerBind`, because the kernel moves the connections in their queues. Network
+    ///     namespaces have their own settings, so sockets of a `namespace` are never closed.
     init(
-        names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false,
-        reducesGroups: Bool = false
+        names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets,
+        namespaces: NetworkNamespaces = NetworkNamespaces(), replacesOthers: Bool = false, reducesGroups: Bool = false
     ) {
         self.names = names
         self.threads = threads
         self.socketsPerBind = socketsPerBind ?? threads
-        for address in inherited.streamAddresses { listening.insert(address) }
+        for (address, namespace) in inherited.streamAddresses { listening[namespace, default: ListeningAddresses()].insert(address) }
         self.accounts = accounts
-        self.inherited = inherited
+        (self.inherited, self.namespaces) = (inherited, namespaces)
         self.replacesOthers = replacesOthers
         self.reducesGroups = reducesGroups
     }
@@ -125,23 +129,25 @@ struct StartSockets {
         request.keepAlive = frontend?.keepAlive ?? .off
         request.delaysAcknowledgements = frontend?.delaysAcknowledgements ?? false
         request.setOptions(of: bind)
+        request.namespace = namespaces[bind.namespace]
         (request.userIdentifier, request.groupIdentifier) = try owners(of: bind, owner)
         request.replacesOthers = replacesOthers
         /// The backlog of each of `sockets` sockets, which share the queue of their address.
         func share(of sockets: Int) -> Int32? { backlog.map { Int32(clamping: ($0 + sockets - 1) / max(1, sockets)) } }
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
+            let place = try request.namespaceNumber ?? inherited.ownNamespace
             if let address = resolved {
                 // A path that has been removed leads nowhere, so the socket is created again.
-                var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address, interface: bind.interface) : []
-                if reducesGroups, files.count > count { files = Array(files[..<max(1, count)]) }
+                var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address, interface: bind.interface, namespace: place) : []
+                if reducesGroups, bind.namespace == nil, files.count > count { files = Array(files[..<max(1, count)]) }
                 request.backlog = share(of: files.count)
                 for file in files { try ListeningSockets.adopt(file, for: request) }
                 if !files.isEmpty { return files }
             }
             if case .unix = request.address { request.backlog = share(of: 1) } else { request.backlog = share(of: count) }
-            request.sharesOwnAddress = listening.overlaps(request.address)
-            listening.insert(request.address)
+            request.sharesOwnAddress = listening[place]?.overlaps(request.address) ?? false
+            listening[place, default: ListeningAddresses()].insert(request.address)
             return try ListeningSockets.open(request, count: count)
         }
     }

@@ -7,7 +7,7 @@ struct MasterStart {
     let environment: [String: String]
 
     /// Runs the master. Returns the exit code.
-    func run(_ global: GlobalSettings) throws(StartError) -> Int32 {
+    func run(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {
         guard options.predecessorSocket == nil else {
             throw StartError("-x does not work with a master: leave it out, and reload the running master (SIGUSR2) or stop it first")
         }
@@ -15,28 +15,31 @@ struct MasterStart {
         // A second start by mistake does not affect the first: opening the socket fails, and the pid file is not written until this process serves.
         var sockets: [StatsSocket] = []
         if let socket = options.masterSocket { sockets = try MasterSocket(socket).open(replacesOthers: options.replacesOthers) }
-        let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
-        let pidFile = try PIDFile.open(options.pidFile ?? global.pidFile)
-        guard runsAsDaemon else { return try serve(sockets, global, pidFile) {} }
+        let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
+        let pidFile = try PIDFile.open(options.pidFile ?? configuration.global.pidFile)
+        guard runsAsDaemon else { return try serve(sockets, configuration, pidFile) {} }
         switch try StartError.wrapping("cannot run in the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
             var waiting: Daemon? = consume daemon
-            return try serve(sockets, global, pidFile) { waiting.take()?.started() }
+            return try serve(sockets, configuration, pidFile) { waiting.take()?.started() }
         }
     }
 
     private func serve(
-        _ sockets: [StatsSocket], _ global: GlobalSettings, _ pidFile: PIDFile?, _ started: @escaping () -> Void
+        _ sockets: [StatsSocket], _ configuration: AgentConfiguration, _ pidFile: PIDFile?, _ started: @escaping () -> Void
     ) throws(StartError) -> Int32 {
         let settings = Master.Settings(
-            arguments: CommandLine.arguments, environment: environment, sockets: sockets, drainsOnTerm: global.drainsOnTerm
+            arguments: CommandLine.arguments, environment: environment, sockets: sockets, drainsOnTerm: configuration.global.drainsOnTerm
         ) { [options] in
             do throws(StartError) { try pidFile?.write() } catch { Terminal.report(.warning, error.description, timeout: .none) }
             started()
             options.stopReplacedProcesses()
         }
-        try StartError.wrapping { () throws(PrivilegeError) in try Privileges.applyToMaster() }
+        let entersNamespaces = !StartNamespaces.uses(in: configuration).isEmpty
+        try StartError.wrapping { () throws(PrivilegeError) in
+            try Privileges.applyToMaster(entersNamespaces: entersNamespaces)
+        }
         return try StartError.wrapping("cannot start: ") { () throws(SystemError) in try Master(settings).run() }
     }
 }
@@ -76,7 +79,7 @@ struct MasterSocket {
         }
         var opening = StartSockets(
             names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets(),
-            replacesOthers: replacesOthers)
+            namespaces: try StartNamespaces.open(configuration), replacesOthers: replacesOthers)
         return try opening.statsSockets(configuration)
     }
 }

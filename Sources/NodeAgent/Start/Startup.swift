@@ -83,7 +83,7 @@ struct Startup {
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
         guard let master else {
             if isMaster {
-                return try MasterStart(options: options, environment: environment).run(configuration.global)
+                return try MasterStart(options: options, environment: environment).run(configuration)
             }
             let inheritance =
                 if let path = options.predecessorSocket { try Inheritance(fromRuntimeSocket: path, environment: environment) } else {
@@ -138,9 +138,9 @@ struct Startup {
     ) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
         let accounts = AccountFiles.ofMachine()
-        let sources = StartSources(configuration)
-        for warning in sources.warnings { messages.report(.warning, warning) }
-        let privileges = try privileges(configuration.global, sources, accounts)
+        let connects = StartConnects(configuration)
+        for warning in connects.warnings { messages.report(.warning, warning) }
+        let privileges = try privileges(configuration.global, connects, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
         var opened = try open(configuration, accounts, privileges, inheritance, isRestart: master?.causeOfDeath != nil)
         opened.resources.configurationFiles = files
@@ -188,6 +188,7 @@ struct Startup {
         _ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges, _ inheritance: Inheritance, isRestart: Bool
     ) throws(StartError) -> Opened {
         var configuration = configuration
+        let namespaces = try StartNamespaces.open(configuration)
         let lookup = NameLookup()
         let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { messages.report($0, $1) }
         let node = configuration.global.node ?? HostName.current()
@@ -215,7 +216,7 @@ struct Startup {
         for index in configuration.resolvers.indices { configuration.resolvers[index].questionsMax = limits.questionsPerSection }
         var sockets = StartSockets(
             names: names, threads: threads, socketsPerBind: limits.socketsPerBind, accounts: accounts, inherited: inheritance.sockets,
-            replacesOthers: options.replacesOthers, reducesGroups: ListeningSockets.migratesConnections)
+            namespaces: namespaces, replacesOthers: options.replacesOthers, reducesGroups: ListeningSockets.migratesConnections)
         let listeners = try sockets.listeners(configuration, sessionsMax: limits.sessionsMax)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
@@ -235,9 +236,10 @@ struct Startup {
             configuration, privileges, names: &sockets.names,
             discardsOutput: messages.isQuiet || options.runsAsDaemon(configured: configuration.global.isDaemon))
         inheritance.sockets.closeUntaken()
-        let resources = Agent.Resources(
+        var resources = Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: [], logPlan: logPlan,
             limits: limits, node: node, gossip: gossip, databases: databases)
+        resources.namespaces = namespaces
         return Opened(
             resources: resources, names: sockets.names, kept: kept, stateFiles: stateFiles, isRestart: isRestart, externalChecks: externalChecks)
     }
@@ -327,8 +329,9 @@ struct Startup {
     /// uses the predecessor's addresses.
     private func checkEnvironment(_ configuration: AgentConfiguration) throws(StartError) {
         let accounts = AccountFiles.ofMachine()
-        let sources = StartSources(configuration)
-        let privileges = try privileges(configuration.global, sources, accounts)
+        let connects = StartConnects(configuration)
+        let privileges = try privileges(configuration.global, connects, accounts)
+        let namespaces = try StartNamespaces.open(configuration)
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         let node = configuration.global.node ?? HostName.current()
@@ -348,9 +351,9 @@ struct Startup {
         for path in logPlan.missingPaths(root: privileges.directory) {
             messages.report(.warning, "log: '\(path)' does not exist: start the syslog daemon, or write another target")
         }
-        var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
+        var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets(), namespaces: namespaces)
         try sockets.check(configuration)
-        for warning in sources.warnings { messages.report(.warning, warning) }
+        for warning in connects.warnings { messages.report(.warning, warning) }
         if let threads = configuration.global.threads, threads > 1, !ListeningSockets.migratesConnections {
             messages.report(
                 .notice,
@@ -360,13 +363,13 @@ struct Startup {
         }
     }
 
-    private func privileges(_ global: GlobalSettings, _ sources: StartSources, _ accounts: AccountFiles) throws(StartError) -> Privileges {
+    private func privileges(_ global: GlobalSettings, _ connects: StartConnects, _ accounts: AccountFiles) throws(StartError) -> Privileges {
         var privileges = Privileges()
         privileges.directory = global.chroot
         if let user = global.user { privileges.userIdentifier = try accounts.userIdentifier(user, for: "global: 'user'") }
         if let group = global.group { privileges.groupIdentifier = try accounts.groupIdentifier(group, for: "global: 'group'") }
         try global.unixBind.requireAccounts(accounts)
-        privileges.kept = sources.capabilities
+        privileges.kept = connects.capabilities
         return privileges
     }
 
@@ -422,8 +425,10 @@ struct Startup {
         // The memory holds keys and session data. This comes after the log's files are open, because afterwards root owns the process's entries in /proc.
         if clinux_hide_memory() != 0 { agent.log.write(.warning, "other processes of this user can read this process's memory.") }
         let mode = agent.configuration.global.systemCalls
-        let additional = StartSources(agent.configuration).areAny ? ServingCalls.ofSources : []
-        guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial, additional: additional) else { return }
+        let connects = StartConnects(agent.configuration)
+        let filter = ServingCalls.filter(
+            isTrial: mode == .trial, additional: connects.bindsSockets ? ServingCalls.ofSources : [], entersNamespaces: connects.entersNamespaces)
+        guard mode != .any, let filter else { return }
         do throws(SystemError) { try filter.install() } catch {
             agent.log.write(.warning, "system calls are not filtered (\(error)): write 'seccomp off' to start without this warning.")
         }

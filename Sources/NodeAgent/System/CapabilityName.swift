@@ -7,18 +7,18 @@ enum CapabilityName: String, CaseIterable, Sendable {
     case useForeignAddresses = "cap_net_raw"
     case administerSystem = "cap_sys_admin"
 
-    /// The capability; `nil` if this program never keeps it.
-    var capability: Capabilities? {
+    /// The capability.
+    var capability: Capabilities {
         switch self {
         case .administerNetwork: .administerNetwork
         case .bindLowPorts: .bindLowPorts
         case .useForeignAddresses: .useForeignAddresses
-        case .administerSystem: nil
+        case .administerSystem: .administerSystem
         }
     }
 
     /// The names of `capabilities`, separated by commas, as setcap(8) takes them.
     static func text(of capabilities: Capabilities) -> String {
-        allCases.filter { $0.capability.map(capabilities.contains) ?? false }.map(\.rawValue).joined(separator: ",")
+        allCases.filter { capabilities.contains($0.capability) }.map(\.rawValue).joined(separator: ",")
     }
 }

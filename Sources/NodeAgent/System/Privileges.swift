@@ -28,10 +28,13 @@ struct Privileges: Equatable, Sendable {
     ]
 
     /// Reduces a master's capabilities to those that it needs for its workers. The user stays.
-    static func applyToMaster() throws(PrivilegeError) {
+    ///
+    /// - Parameter entersNamespaces: keeps the right to enter network namespaces, for workers with `namespace` lines.
+    static func applyToMaster(entersNamespaces: Bool) throws(PrivilegeError) {
+        let kept = entersNamespaces ? ofMaster.union(.administerSystem) : ofMaster
         do throws(SystemError) {
-            try ofMaster.limitBoundingSet()
-            try ofMaster.dropOthers()
+            try kept.limitBoundingSet()
+            try kept.dropOthers()
         } catch {
             throw PrivilegeError(.capabilities, error)
         }
@@ -108,6 +111,9 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// Advice for a worker that a reload has started.
+    static let masterWithoutNamespaces = "restart a master whose first configuration had no 'namespace'"
+
     /// For example "global: cannot change the root to '/var/lib/haproxy' (chroot: No such file or directory); create …".
     var description: String {
         switch step {
@@ -122,9 +128,10 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case .capabilities:
             "cannot drop the capabilities (\(cause)); allow capset and prctl in the service or container that starts this process"
         case .keeping(let missing):
-            "the 'source' lines need \(CapabilityName.text(of: missing)), which this process does not have; "
+            "the 'source' and 'namespace' lines need \(CapabilityName.text(of: missing)), which this process does not have; "
                 + "start as root, or give it to the program ('setcap \(CapabilityName.text(of: missing))+ep PROGRAM'), "
                 + "and allow it in the service or container that starts this process"
+                + (missing.contains(.administerSystem) ? "; \(Self.masterWithoutNamespaces)" : "")
         }
     }
 }

@@ -87,6 +87,8 @@ struct ServerRules: Sendable {
     var hasClientAddress: Bool
     /// Index into the sources; `nil` for the kernel's choice of the local address.
     var source: UInt32?
+    /// `namespace`; `nil` for the process's own.
+    var namespace: NetworkNamespace?
     /// `tcp-ut` in milliseconds; 0 for the system's default.
     var userTimeout: Int32
     /// The form of the PROXY header that the server expects.
@@ -96,11 +98,11 @@ struct ServerRules: Sendable {
     /// What the server sends before its clients do.
     var opening: ServerFirst
 
-    init(_ server: Server, of backend: Backend, at index: Int, source: UInt32?) {
+    init(_ server: Server, of backend: Backend, at index: Int, source: UInt32?, namespace: NetworkNamespace?) {
         self.backend = index
         clientPortOffset = if case .client(let offset) = server.port { offset } else { nil }
         hasClientAddress = server.hasClientAddress
-        self.source = source
+        (self.source, self.namespace) = (source, namespace)
         userTimeout = Int32(clamping: server.userTimeout?.wholeMilliseconds ?? 0)
         proxyHeader = server.proxyHeader
         finishesHandshakes = backend.finishesHandshakes(of: server)

@@ -12,6 +12,8 @@ package final class ForwardingState: Sendable {
     /// The default of `handshakesPerServer`. Further connections are closed. A handshake takes only a round trip, but they arrive in bursts.
     package static let handshakesPerServerMax = 1024
 
+    /// Keeps the namespaces of `serverRules` open.
+    private let namespaces: NetworkNamespaces
     /// The configured proxies.
     package let frontends: [Frontend]
     package let backends: [Backend]
@@ -67,11 +69,15 @@ package final class ForwardingState: Sendable {
     /// By thread: the addresses of its backends' counters.
     let backendCounters: FrozenTable<ElementAddresses<ServerCounters>>
 
-    /// Creates the state of `threads` threads without sessions. `seed` determines the draws of `balance random`.
+    /// Creates the state of `threads` threads without sessions.
+    ///
+    /// - Parameters:
+    ///   - namespaces: contains those of all servers that have one.
+    ///   - seed: determines the draws of `balance random`.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, threads: Int, destinations: [LogDestination],
         frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax,
-        tuning: Tuning = Tuning(), seed: UInt64 = 0
+        tuning: Tuning = Tuning(), namespaces: NetworkNamespaces = NetworkNamespaces(), seed: UInt64 = 0
     ) throws(SystemError) {
         precondition((1...Self.threadsMax).contains(threads), "\(threads) threads, at most \(Self.threadsMax)")
         precondition(backends.count <= Int(Session.noBackend), "\(backends.count) backends, at most \(Session.noBackend)")
@@ -81,7 +87,7 @@ package final class ForwardingState: Sendable {
         self.destinations = destinations
         self.pipesPerThread = pipesPerThread
         self.handshakesPerServer = handshakesPerServer
-        self.tuning = tuning
+        (self.tuning, self.namespaces) = (tuning, namespaces)
         logs = FrozenLogs(frontendLogs)
         names = FrozenNames(frontends: frontends, backends: backends)
         proxyHeaderValues = FrozenTexts(backends.flatMap { $0.servers.map(\.proxyHeaderValues) })
@@ -110,7 +116,9 @@ package final class ForwardingState: Sendable {
         for (index, backend) in backends.enumerated() {
             for server in backend.servers {
                 let source = backend.source(of: server)
-                rules.append(ServerRules(server, of: backend, at: index, source: source == nil ? nil : UInt32(sources.count)))
+                rules.append(
+                    ServerRules(
+                        server, of: backend, at: index, source: source == nil ? nil : UInt32(sources.count), namespace: namespaces[server.namespace]))
                 if let source { sources.append(source) }
             }
         }
@@ -177,6 +185,14 @@ extension ForwardingState {
         let grants = backendCells[server.backend].pointee.balancer.withLock { $0.update(index, route) }
         let addresses = SharedAddresses(self)
         for grant in grants { addresses.send(grant) }
+    }
+
+    /// Opens a socket for a check of `server`, or for a question to its agent, at `address`.
+    package func openSocket(for address: SocketAddress, ofCheckOf server: ServerReference) throws(SystemError) -> FileDescriptor {
+        let namespace: NetworkNamespace? = if case .ip = address { serverRules[flatIndex(server)].pointee.namespace } else { nil }
+        let socket = try Sockets.open(.stream, for: address, in: namespace)
+        tuning.serverBuffers.set(on: socket.raw)
+        return socket
     }
 
     /// Removes and returns the servers that sessions have left since the last call, by backend and in the order of the file.

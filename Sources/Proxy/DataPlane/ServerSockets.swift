@@ -30,7 +30,11 @@ extension ForwardingThread {
     /// Opens a socket for a connect to `server` at `address`. Returns `nil`, with errno set, when the system has no socket left.
     func openSocket(_ server: UInt32, for address: borrowing RawSocketAddress) -> Int32? {
         let family = Int32(address.storage.ss_family)
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor =
+            if let namespace = state.serverRules[Int(server)].pointee.namespace, family != AF_UNIX { namespace.openSocket(family, type) } else {
+                socket(family, type, 0)
+            }
         guard descriptor >= 0 else { return nil }
         state.serverBuffers.set(on: descriptor)
         counters.servers[Int(server)].pointee.connects.add()

@@ -36,7 +36,7 @@ package final class CheckRunner {
     ///   - random: spreads the checks.
     ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
     ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
-    ///   - openSocket: opens a socket for an address.
+    ///   - openSocket: opens a socket for a check of a server at an address.
     ///   - openProgram: opens the connection of a check that a program makes, for a server at an address.
     ///   - source: gives the sockets their local address.
     ///   - abandoned: takes the connection of a check that the server has not answered. It returns false to have the connection reset.
@@ -45,7 +45,7 @@ package final class CheckRunner {
         reactor: Reactor, backends: [Backend], settings checkSettings: (Server) -> CheckSettings? = { $0.check }, spread: CheckSpread = CheckSpread(),
         random: any RandomNumberGenerator, plan: @escaping (ServerReference, CheckLimits) -> CheckPlan,
         initialAddress: (ServerReference) -> SocketAddress?,
-        openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
+        openSocket: @escaping (SocketAddress, ServerReference) throws(SystemError) -> FileDescriptor = { address, _ throws(SystemError) in
             try Sockets.open(.stream, for: address)
         },
         openProgram: @escaping (ServerReference, SocketAddress) throws(SystemError) -> OpenFile = { _, _ throws(SystemError) in

@@ -16,7 +16,7 @@ package struct CheckSource {
 
 /// Opens the connections of checks.
 struct CheckSockets {
-    let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
+    let openSocket: (SocketAddress, ServerReference) throws(SystemError) -> FileDescriptor
     let openProgram: (ServerReference, SocketAddress) throws(SystemError) -> OpenFile
     let source: CheckSource
 
@@ -25,7 +25,7 @@ struct CheckSockets {
         _ address: SocketAddress, of server: ServerReference, isProgram: Bool, isBare: Bool
     ) throws(SystemError) -> (OpenFile, ConnectProgress) {
         if isProgram { return (try openProgram(server, address), .connected) }
-        let file = OpenFile(try openSocket(address))
+        let file = OpenFile(try openSocket(address, server))
         guard case .ip = address else { return (file, try Sockets.connect(file.raw, to: address)) }
         try source.bind(file.raw, server)
         do throws(SystemError) {

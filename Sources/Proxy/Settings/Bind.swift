@@ -34,6 +34,10 @@ package struct Bind: Equatable, Sendable {
     package var number: Int?
     /// `interface`: the only network interface whose packets the socket receives; `nil` for all.
     package var interface: String?
+    /// The limit on a network namespace's name in bytes: that of a file's name.
+    package static let namespaceBytesMax = 255
+    /// `namespace`: the network namespace in which an IP socket is opened; `nil` for the process's own.
+    package var namespace: String?
     /// `transparent`: the address may belong to another host.
     package var isTransparent = false
     /// `mss`: the maximum size of TCP segments; `nil` for the system's.

@@ -11,7 +11,9 @@ extension Backend {
         var (host, port) = (check.addressName ?? check.address?.description ?? "", check.fixedPort.map { "\($0)" } ?? "")
         if host == server.endpoint.host { host = "" }
         if let fixed = check.fixedPort, server.port == .fixed(fixed) { port = "" }
-        return (database == nil ? kindIdentity : ["database"]) + [host, port, check.proxyHeader?.word ?? ""]
+        // An address in a network namespace is another target than the same address outside.
+        let namespace = server.namespace.map { ["namespace", $0] } ?? []
+        return (database == nil ? kindIdentity : ["database"]) + [host, port, check.proxyHeader?.word ?? ""] + namespace
     }
 
     private var kindIdentity: [String] {

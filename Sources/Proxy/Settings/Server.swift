@@ -118,6 +118,8 @@ package struct Server: Equatable, Sendable {
     package var observation: ConnectObservation?
     /// `source`: the local address of connections to it; `nil` for the backend's.
     package var source: SourceSettings?
+    /// `namespace`: the network namespace in which the sockets of connections to its IP addresses are opened; `nil` for the process's own.
+    package var namespace: String?
     /// `ipv4@`, `ipv6@` before a name: the family that its first address must have; `nil` for either.
     package var family: AddressFamily?
     /// `tcp-ut`: how long sent bytes may stay unacknowledged; `nil` for the system's limit.

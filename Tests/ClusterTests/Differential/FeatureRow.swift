@@ -16,6 +16,7 @@ enum FeatureRow: String, CaseIterable, Sendable {
     case backups = "backup, option allbackups"
     case limits = "fullconn, minconn, maxconn, maxqueue, timeout queue"
     case source = "source"
+    case namespace = "bind, server: namespace"
     case externalCheck = "option external-check"
     case serverState = "load-server-state-from-file"
     case connections = "keep-alive, tcp-smart-*, nolinger"

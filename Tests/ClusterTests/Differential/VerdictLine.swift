@@ -49,6 +49,7 @@ struct VerdictLine: Sendable {
         + lines(.bindLimits, .bind, ["maxconn x"], differs: meaningless)
         + lines(.acceptProxy, .bind, ["accept-proxy", "accept-proxi"])
         + lines(.bindSockets, .bind, ["interface lo", "mss 500", "v4v6", "v6only", "transparent", "tfo", "tcp-ut 5s", "mss x"])
+        + lines(.namespace, .bind, ["namespace no-such-namespace", "namespace"])
         + lines(.bindSockets, .bind, ["tos 16"], differs: later)
         + lines(
             .bindSockets, .bind, ["defer-accept"],
@@ -123,6 +124,7 @@ struct VerdictLine: Sendable {
         + lines(.serverTLS, .server, ["ssl verify none"], differs: clearText)
         + lines(.serverTLS, .server, ["socks4 127.0.0.1:1080", "check check-via-socks4"], differs: noHelp)
         + lines(.source, .server, ["source 127.0.0.9", "source 127.0.0.9:1000-2000", "source 127.0.0.9 usesrc clientip", "usesrc"])
+        + lines(.namespace, .server, ["namespace no-such-namespace", "namespace"]) + lines(.namespace, .server, ["namespace *"], differs: noHelp)
 
     private static let checks =
         lines(.connectCheck, .proxy, ["option tcp-check"])

@@ -123,7 +123,7 @@ final class CheckBench {
         adjust(&backend)
         let runner = CheckRunner(
             reactor: reactor, backends: [backend], settings: checkSettings, random: SplitMix64(seed: 1), plan: { plan($1) }, initialAddress: { _ in address },
-            openSocket: { [unowned self] address throws(SystemError) in
+            openSocket: { [unowned self] address, _ throws(SystemError) in
                 guard let shortage else { return try Sockets.open(.stream, for: address) }
                 shortages += 1
                 throw shortage

@@ -26,6 +26,7 @@ final class ForwardingHarness {
         /// Servers that are down at the start.
         var down: Set<Int> = []
         var tuning = Tuning()
+        var namespaces = NetworkNamespaces()
         /// Log targets in addition to the receiver.
         var otherDestination: LogDestination.Place?
 
@@ -65,7 +66,7 @@ final class ForwardingHarness {
         routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: !settings.down.contains($0), weight: settings.weights?[$0] ?? 1) }
         let state = try ForwardingState(
             frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, threads: settings.threads,
-            destinations: destinations, frontendLogs: [proxyLog], tuning: settings.tuning)
+            destinations: destinations, frontendLogs: [proxyLog], tuning: settings.tuning, namespaces: settings.namespaces)
         port = TestServer.held(settings.listen)
         let address = port?.address ?? settings.listen
         var listeners: [[ThreadListener]] = []

@@ -138,10 +138,22 @@ final class TestServer: Sendable {
     var presentCount: Int { present.load(ordering: .relaxed) }
 
     /// Serves every connection with `serve`, which may return at any time.
-    init(_ address: SocketAddress = .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: Int32? = nil, _ serve: @escaping @Sendable (TestSocket) -> Void) {
-        port = TestServer.held(address)
-        self.address = port?.address ?? address
-        listener = TestServer.listen(self.address, receiveBuffer: receiveBuffer)
+    convenience init(
+        _ address: SocketAddress = .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: Int32? = nil, _ serve: @escaping @Sendable (TestSocket) -> Void
+    ) {
+        let port = TestServer.held(address)
+        let address = port?.address ?? address
+        self.init(listening: TestServer.listen(address, receiveBuffer: receiveBuffer), at: address, holding: port, serve)
+    }
+
+    /// Serves the connections of `listener` in the same way.
+    ///
+    /// - Parameter address: the listener's address; `nil` to ask the kernel.
+    init(
+        listening listener: TestSocket, at address: SocketAddress? = nil, holding port: HeldPort? = nil, _ serve: @escaping @Sendable (TestSocket) -> Void
+    ) {
+        (self.listener, self.port) = (listener, port)
+        self.address = address ?? Sockets.localAddress(listener.raw) ?? .unix("")
         let thread = TestThread { [self] in
             while true {
                 let raw = acceptBlocking(listener.raw)

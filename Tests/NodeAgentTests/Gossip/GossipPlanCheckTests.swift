@@ -57,6 +57,14 @@ struct GossipPlanCheckTests {
         #expect(tracking.servers[0].check == 0 && tracking.settings.configuration == unchecked.settings.configuration)
     }
 
+    @Test("differ for a server in a network namespace, which is another target than the same address outside")
+    func namespaces() throws {
+        func server(_ words: String) throws -> UInt32 { try plan("check \(words)").servers[0].check }
+        let (outside, blue) = (try server(""), try server("namespace blue"))
+        #expect(try outside != blue && server("namespace green") != blue && server("namespace green namespace blue") == blue)
+        #expect(try words([], server: "check namespace blue") == words([], server: "check") + ["namespace", "blue"])
+    }
+
     @Test("are the same for scripts that only differ in their comments")
     func scripts() throws {
         func check(_ comment: String) throws -> UInt32 {

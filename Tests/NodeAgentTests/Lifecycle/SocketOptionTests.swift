@@ -1,6 +1,7 @@
 import Glibc
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -10,15 +11,16 @@ private let isRoot = geteuid() == 0
 
 @Suite("Options of listening sockets")
 struct SocketOptionTests {
-    private static func sockets(_ inherited: InheritedSockets = InheritedSockets()) -> StartSockets {
-        StartSockets(names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: inherited)
+    private static func sockets(_ inherited: InheritedSockets, _ namespaces: NetworkNamespaces) -> StartSockets {
+        StartSockets(
+            names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: inherited, namespaces: namespaces)
     }
 
     /// The files of a frontend whose first bind has this address in place of the one in the file.
     private static func open(_ lines: String, at address: SocketAddress?, _ inherited: InheritedSockets = InheritedSockets()) throws -> [ThreadListener] {
         var configuration = Configuration.read("frontend f\n \(lines)\n").configuration
         if case .ip(let host, let port)? = address { configuration.frontends[0].binds[0].endpoint = .ip(host, port: port) }
-        var sockets = Self.sockets(inherited)
+        var sockets = Self.sockets(inherited, try StartNamespaces.open(configuration))
         return try sockets.listeners(configuration, sessionsMax: 100)[0]
     }
 
@@ -71,6 +73,41 @@ struct SocketOptionTests {
         #expect(inherited.take(.stream, at: address, interface: "lo").count == 1)
     }
 
+    @Test("may be in a network namespace, where the same address is free; a successor keeps the two apart", .enabled(if: isRoot, "needs CAP_SYS_ADMIN"))
+    func namespaces() throws {
+        let blue = try TemporaryNamespace()
+        let outside = try #require(try Self.open("bind :1", at: Self.loopback).first).file
+        let address = try #require(Sockets.localAddress(outside.raw))
+        let lines = "bind :1 namespace \(blue.name)"
+        let inside = try #require(try Self.open(lines, at: address).first).file
+        #expect(Sockets.localAddress(inside.raw) == address)
+        #expect(throws: StartError.self, "it is taken in the namespace as well") { try Self.open(lines, at: address) }
+        var namespaces = NetworkNamespaces()
+        try namespaces.open(blue.name)
+        let client = try Sockets.open(.stream, for: address, in: namespaces[blue.name])
+        _ = try Sockets.connect(client.raw, to: address)
+        var waiting = [inside, outside].map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
+        #expect(poll(&waiting, 2, 10_000) == 1 && waiting[0].revents != 0)
+
+        let inherited = InheritedSockets()
+        inherited.add([outside, inside].map { OpenFile(FileDescriptor(owning: dup($0.raw))) })
+        #expect(inherited.streamAddresses.count == 2)
+        let successor = try #require(try Self.open(lines, at: address, inherited).first).file
+        let numbers = [inside, outside, successor].map { NetworkNamespace.number(ofSocket: $0.raw) }
+        #expect(numbers[0] == numbers[2] && numbers[0] != numbers[1])
+        #expect(inherited.take(.stream, at: address, namespace: numbers[0]).isEmpty)
+        #expect(inherited.take(.stream, at: address).count == 1)
+    }
+
+    @Test("in a network namespace cost two descriptors, and one for each further name")
+    func namespaceDescriptors() {
+        func fixed(_ lines: String) -> Int {
+            Limits.Needs(Configuration.read("listen a\n bind :1\n server s :1\n \(lines)\n").configuration, threads: 1, sessions: 10).fixed
+        }
+        let none = fixed("server t :1")
+        #expect(fixed("server t :1 namespace a\n server u :1 namespace a") == none + 2 && fixed("server t :1 namespace a\n bind :2 namespace b") == none + 3)
+    }
+
     @Test("of a path are its owner and its mode; accounts must exist", .enabled(if: isRoot, "only root changes owners"))
     func owners() throws {
         let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
@@ -107,9 +144,15 @@ struct CapabilityTests {
     @Test("have setcap's names")
     func names() {
         #expect(CapabilityName.text(of: [.useForeignAddresses, .bindLowPorts]) == "cap_net_bind_service,cap_net_raw")
-        #expect(CapabilityName.administerSystem.capability == nil)
+        #expect(CapabilityName.text(of: .administerSystem) == "cap_sys_admin")
         let error = PrivilegeError(.keeping(.useForeignAddresses), SystemError("capset", code: EPERM))
         #expect(error.description.contains("need cap_net_raw") && error.description.contains("setcap cap_net_raw+ep"))
+        #expect(!error.description.contains("master"))
+        let missing = PrivilegeError(.keeping(.administerSystem), SystemError("capset", code: EPERM))
+        #expect(missing.description.contains("setcap cap_sys_admin+ep") && missing.description.contains("restart a master"))
+        let request = ListenRequest(address: .unix(""), endpoint: "x", owner: "listen a", location: ConfigurationLocation(file: "t", line: 1))
+        let refused = request.failure(.system(SystemError(NetworkNamespace.call, code: EPERM)))
+        #expect(refused.description.contains("'namespace' needs root") && refused.description.contains("setcap cap_sys_admin+ep"))
     }
 }
 

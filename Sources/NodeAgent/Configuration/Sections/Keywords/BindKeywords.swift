@@ -42,6 +42,7 @@ enum BindKeywords {
         return addresses.map { address in
             var bind = template
             (bind.endpoint, bind.family) = (address.endpoint, address.family)
+            bind.requireIPForNamespace(&line)
             return bind
         }
     }

@@ -16,7 +16,7 @@ extension BindOptions {
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(.decisive("the load balancer sends the clients' addresses in this form"), "accept-netscaler-cip"),
-        ForeignKeywords(.choosesClients, "namespace;tcp-md5sig"),
+        ForeignKeywords(.choosesClients, "tcp-md5sig"),
         ForeignKeywords(
             .removeOption,
             """
@@ -47,7 +47,7 @@ extension ServerOptions {
             .checksServers,
             "check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck"),
         ForeignKeywords(.choosesServers, "hash-key;non-stick;stick"),
-        ForeignKeywords(.reachesServers, "interface;namespace;socks4;tcp-md5sig;usesrc"),
+        ForeignKeywords(.reachesServers, "interface;socks4;tcp-md5sig;usesrc"),
         ForeignKeywords(
             .harmless(advice: "HAProxy refuses it in 'mode tcp' as well: keep HAProxy for the proxies that need it"), "redir"),
         ForeignKeywords(

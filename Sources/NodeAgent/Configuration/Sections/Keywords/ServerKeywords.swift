@@ -86,6 +86,7 @@ enum ServerKeywords {
         try draft.requireConsistentState()
         try requireResolvers(&draft)
         warnAboutObserve(draft, &line)
+        warnAboutNamespace(draft, defaults, &line)
         return draft
     }
 
@@ -101,6 +102,13 @@ enum ServerKeywords {
     private static func warnAboutObserve(_ draft: ServerDraft, _ line: inout ConfigurationLine) {
         guard draft.isObserved, !draft.isChecked else { return }
         line.warn(.noEffect("observe", advice: "add 'check': only a check brings the server up again"))
+    }
+
+    /// Warns of a line that names a namespace for a UNIX socket: only its checks at IP addresses are in the namespace, as in HAProxy.
+    private static func warnAboutNamespace(_ draft: ServerDraft, _ defaults: ServerDraft, _ line: inout ConfigurationLine) {
+        guard case .unix = draft.server.endpoint, let name = draft.server.namespace, name != defaults.server.namespace else { return }
+        let advice = "only IP addresses are in a network namespace: remove the option, unless 'addr' or 'agent-addr' need it"
+        line.warn(.noEffect("namespace \(name)", advice: advice))
     }
 
     private static func readSlots(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> ClosedRange<Int> {

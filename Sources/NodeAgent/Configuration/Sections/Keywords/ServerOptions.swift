@@ -38,6 +38,10 @@ enum ServerOptions: KeywordPlace {
         Keyword(
             "minconn", .server, "<number>", differs: "Places that a growing load adds go at once to the sessions that have waited longest.",
             "Limit of an idle backend, which grows to `maxconn` at `fullconn`; default: always `maxconn`.", minconn),
+        Keyword(
+            "namespace", .server, "<name>",
+            differs: "A UNIX socket as the server's address causes a warning; `*`, the namespace in the client's PROXY header, is an error.",
+            "The network namespace of connections to the server, also of checks, as `ip netns` creates it; needs `cap_sys_admin`.", namespace),
         Keyword("no-backup", .server, "", "Cancels `backup` from `default-server`.", noBackup),
         Keyword(
             "on-marked-down", .server, "none|shutdown-sessions", differs: "The sessions are logged with `DC`, as by HAProxy 3, and not with `D-`.",
@@ -125,6 +129,11 @@ enum ServerOptions: KeywordPlace {
 
     @Sendable private static func minconn(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.connectionsMin = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
+    }
+
+    @Sendable private static func namespace(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        if line.peek == "*" { throw ForeignKeywords.Reason.reachesServers.problem(with: "namespace *", extent: extent) }
+        draft.server.namespace = try line.takeNamespace()
     }
 
     @Sendable private static func noBackup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = false }

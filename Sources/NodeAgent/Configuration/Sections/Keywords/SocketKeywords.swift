@@ -33,6 +33,10 @@ enum SocketKeywords {
                 "mss", "<bytes>", "Maximum size of TCP segments; Linux ignores a negative number, which would reduce the client's size.",
                 differs: "A number from 0 to 87 is an error; a negative number causes a notice.", segmentSize),
             keyword("name", "<name>", "The listener's name in log lines about connections that never become a session, and in `show stat`.", name),
+            keyword(
+                "namespace", "<name>",
+                "The network namespace of an IP address, as `ip netns` creates it; needs root, or `cap_sys_admin`, at the start.",
+                differs: "For a UNIX socket or `fd@N`, it has no effect and causes a warning.", namespace),
             keyword("nice", "<number>", "No effect: all sessions have the same priority.", nice),
             keyword("process", "all|odd|even|<number>[-[<number>]][/<threads>]", "No effect: there is only one process.", process),
             keyword("shards", "<number>|by-thread|by-group", "No effect: each forwarding thread has its own socket.", shards),
@@ -89,6 +93,10 @@ enum SocketKeywords {
     }
 
     @Sendable private static func name(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) { bind.name = try line.takeName() }
+
+    @Sendable private static func namespace(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        bind.namespace = try line.takeNamespace()
+    }
 
     @Sendable private static func nice(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let word = try line.takeRequired()
@@ -157,7 +165,29 @@ private enum ThreadSet {
     }
 }
 
+extension Bind {
+    /// Warns of a `namespace` without an effect, and ignores it. As in HAProxy, it applies to IP addresses only.
+    mutating func requireIPForNamespace(_ line: inout ConfigurationLine) {
+        guard let name = namespace else { return }
+        switch endpoint {
+        case .ip, .name: return
+        case .unix, .inherited: break
+        }
+        namespace = nil
+        line.warn(.noEffect("namespace \(name)", advice: "only IP addresses are in a network namespace: remove the option"))
+    }
+}
+
 extension ConfigurationLine {
+    /// Takes the name of a network namespace, which is that of a file in `NetworkNamespaces.folder`.
+    mutating func takeNamespace() throws(ConfigurationProblem) -> String {
+        let word = try takeRequired()
+        guard (1...Bind.namespaceBytesMax).contains(word.utf8.count), !word.utf8.contains(UInt8(ascii: "/")), word != ".", word != ".." else {
+            throw .badValue(word, of: keyword, expected: "a name that 'ip netns list' shows")
+        }
+        return word
+    }
+
     /// Takes the name of a network interface.
     mutating func takeInterface() throws(ConfigurationProblem) -> String {
         let word = try takeRequired()

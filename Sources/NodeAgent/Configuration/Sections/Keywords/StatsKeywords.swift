@@ -34,6 +34,7 @@ enum StatsKeywords {
         var socket = StatsSocketSettings(endpoint: bind.endpoint, location: line.location)
         socket.bind.family = bind.family
         try line.readOptions(of: StatsSocketOptions.self, into: &socket)
+        socket.bind.requireIPForNamespace(&line)
         global.statsSockets.append(socket)
     }
 
