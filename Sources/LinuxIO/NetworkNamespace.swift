@@ -32,6 +32,12 @@ package struct NetworkNamespace: BitwiseCopyable, Equatable, Sendable {
         return raw
     }
 
+    /// The number of `namespace`, or, with `nil`, of the process's own.
+    package static func number(of namespace: NetworkNamespace?) throws(SystemError) -> UInt64 {
+        let socket = try Sockets.open(.stream, for: .ip(.anyV4, port: 0), in: namespace)
+        return number(ofSocket: socket.raw)
+    }
+
     /// The number of the namespace that a socket is in, valid until the next boot; 0 with a kernel older than 5.14.
     package static func number(ofSocket raw: Int32) -> UInt64 {
         var number: UInt64 = 0
@@ -69,6 +75,9 @@ package struct NetworkNamespaces: Sendable {
         guard let file = files[name], let home else { preconditionFailure("namespace '\(name)' is not open") }
         return NetworkNamespace(target: file.raw, home: home.raw)
     }
+
+    /// The numbers of the open namespaces, without those that the thread may not enter.
+    package var numbers: Set<UInt64> { Set(files.keys.compactMap { name in try? NetworkNamespace.number(of: self[name]) }) }
 
     private static func file(_ path: String) throws(SystemError) -> OpenFile {
         let raw = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

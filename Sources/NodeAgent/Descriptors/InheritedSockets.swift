@@ -31,9 +31,7 @@ final class InheritedSockets {
 
     /// An empty collection.
     init() {
-        do throws(SystemError) { ownNamespace = NetworkNamespace.number(ofSocket: try Sockets.open(.stream, for: .ip(.anyV4, port: 0)).raw) } catch {
-            ownNamespace = 0
-        }
+        do throws(SystemError) { ownNamespace = try NetworkNamespace.number(of: nil) } catch { ownNamespace = 0 }
     }
 
     /// Adds `files`. A file that is not a bound socket is closed.
@@ -56,6 +54,15 @@ final class InheritedSockets {
     func take(_ kind: SocketKind, at address: SocketAddress, interface: String? = nil, namespace: UInt64? = nil) -> [OpenFile] {
         let type = kind == .stream ? Int32(SOCK_STREAM.rawValue) : Int32(SOCK_DGRAM.rawValue)
         return groups.removeValue(forKey: Self.place(type, address, interface: interface ?? "", namespace ?? ownNamespace)) ?? []
+    }
+
+    /// Returns and removes the stream sockets that are bound to `address` and `interface` in a namespace other than the process's own and those with the numbers
+    /// `named`; none if several namespaces have such sockets. A supervisor may pass them, such as systemd to a service with `NetworkNamespacePath=`.
+    func takeForeign(at address: SocketAddress, interface: String?, except named: Set<UInt64>) -> [OpenFile] {
+        let places = groups.keys.filter { place in
+            place.kind == Int32(SOCK_STREAM.rawValue) && place.address == address && place.interface == interface ?? "" && !named.contains(place.namespace)
+        }
+        return places.count == 1 ? groups.removeValue(forKey: places[0]) ?? [] : []
     }
 
     private static func place(_ kind: Int32, _ address: SocketAddress, interface: String, _ namespace: UInt64) -> Place {

@@ -342,11 +342,7 @@ extension ListenRequest {
     var namespaceNumber: UInt64? {
         get throws(ListenError) {
             guard let namespace else { return nil }
-            do throws(SystemError) {
-                return NetworkNamespace.number(ofSocket: try Sockets.open(.stream, for: address, in: namespace).raw)
-            } catch {
-                throw failure(.system(error))
-            }
+            do throws(SystemError) { return try NetworkNamespace.number(of: namespace) } catch { throw failure(.system(error)) }
         }
     }
 

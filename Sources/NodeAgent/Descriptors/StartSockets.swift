@@ -13,6 +13,8 @@ struct StartSockets {
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
     private let namespaces: NetworkNamespaces
+    /// The numbers of `namespaces`.
+    private let namedNamespaces: Set<UInt64>
     private let replacesOthers: Bool
     private let reducesGroups: Bool
     /// The addresses at which this process listens, by the number of their network namespace.
@@ -34,7 +36,7 @@ struct StartSockets {
         self.socketsPerBind = socketsPerBind ?? threads
         for (address, namespace) in inherited.streamAddresses { listening[namespace, default: ListeningAddresses()].insert(address) }
         self.accounts = accounts
-        (self.inherited, self.namespaces) = (inherited, namespaces)
+        (self.inherited, self.namespaces, namedNamespaces) = (inherited, namespaces, namespaces.numbers)
         self.replacesOthers = replacesOthers
         self.reducesGroups = reducesGroups
     }
@@ -140,6 +142,7 @@ struct StartSockets {
             if let address = resolved {
                 // A path that has been removed leads nowhere, so the socket is created again.
                 var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address, interface: bind.interface, namespace: place) : []
+                if files.isEmpty, bind.namespace == nil { files = inherited.takeForeign(at: address, interface: bind.interface, except: namedNamespaces) }
                 if reducesGroups, bind.namespace == nil, files.count > count { files = Array(files[..<max(1, count)]) }
                 request.backlog = share(of: files.count)
                 for file in files { try ListeningSockets.adopt(file, for: request) }

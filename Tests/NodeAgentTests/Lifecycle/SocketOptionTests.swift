@@ -99,6 +99,27 @@ struct SocketOptionTests {
         #expect(inherited.take(.stream, at: address).count == 1)
     }
 
+    @Test("in a network namespace that no line names belong to a plain 'bind'", .enabled(if: isRoot, "needs CAP_SYS_ADMIN"))
+    func foreignNamespaces() throws {
+        let (blue, green) = (try TemporaryNamespace(), try TemporaryNamespace())
+        let inside = try #require(try Self.open("bind :1 namespace \(blue.name)", at: Self.loopback).first).file
+        let address = try #require(Sockets.localAddress(inside.raw))
+        func inherited(_ files: [OpenFile]) -> InheritedSockets {
+            let sockets = InheritedSockets()
+            sockets.add(files.map { OpenFile(FileDescriptor(owning: dup($0.raw))) })
+            return sockets
+        }
+        func number(_ lines: String, _ files: [OpenFile]) throws -> UInt64 {
+            let file = try #require(try Self.open(lines, at: address, inherited(files)).first).file
+            return withExtendedLifetime(file) { NetworkNamespace.number(ofSocket: file.raw) }
+        }
+        let numbers = (own: try NetworkNamespace.number(of: nil), blue: NetworkNamespace.number(ofSocket: inside.raw))
+        #expect(try number("bind :1", [inside]) == numbers.blue)
+        let other = try #require(try Self.open("bind :1 namespace \(green.name)", at: address).first).file
+        #expect(try number("bind :1", [inside, other]) == numbers.own, "two namespaces have a socket at the address")
+        #expect(inherited([inside]).takeForeign(at: address, interface: nil, except: [numbers.blue]).isEmpty)
+    }
+
     @Test("in a network namespace cost two descriptors, and one for each further name")
     func namespaceDescriptors() {
         func fixed(_ lines: String) -> Int {
