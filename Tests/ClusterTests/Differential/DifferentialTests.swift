@@ -48,8 +48,9 @@ extension ClusterSuite {
             let covered = Set(Self.cases.flatMap(\.rows) + VerdictLine.all.map(\.row))
             for row in FeatureRow.allCases { #expect(covered.contains(row), "no case for '\(row.rawValue)'") }
             let withCase = Set(Self.cases.flatMap(\.rows))
-            // Only verdicts: state files and start states belong to a start, and the others have no effect that clients or servers notice.
-            let verdictsOnly: Set<FeatureRow> = [.bindTLS, .serverState, .initialState, .serverTLS, .otherSections, .environment]
+            // Only verdicts: state files and start states belong to a start, `PrivilegeTests` has the network namespaces, and the others have no effect that
+            // clients or servers notice.
+            let verdictsOnly: Set<FeatureRow> = [.bindTLS, .namespace, .serverState, .initialState, .serverTLS, .otherSections, .environment]
             for row in FeatureRow.allCases where !verdictsOnly.contains(row) { #expect(withCase.contains(row), "only verdicts for '\(row.rawValue)'") }
             #expect(Set(Self.cases.map(\.name)).count == Self.cases.count && Self.cases.count < 255)
             for each in Self.cases {
