@@ -63,9 +63,9 @@ extension Slice {
 struct Row: Equatable, Codable, Sendable {
     /// The traffic.
     let shape: Shape
-    /// The statistics over the rounds.
+    /// The proxy.
     let proxy: ProxyKind
-    /// Over the rounds.
+    /// Its value in the rounds.
     let value: Spread
     /// The ratios of this proxy's value to the reference's in the same round. `nil` without the reference.
     let ratio: Spread?

@@ -63,7 +63,7 @@ struct WeightedTurnsTests {
         var bench = BalancerBench(weights)
         var story = "seed \(seed): \(weights)"
         for _ in 0..<8 {
-            // Without visits, servers change before the first turn.
+            // With an even seed the first pass has no visits, so that servers change before the first turn.
             for _ in 0..<Int.random(in: seed % 2 == 0 && story.hasSuffix("]") ? 0...0 : 1...20, using: &random) {
                 let (ours, theirs) = (bench.visit(), try peer.visit())
                 try #require(ours == theirs, "\(story)")

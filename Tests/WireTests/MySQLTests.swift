@@ -8,7 +8,7 @@ struct MySQLTests {
         serverVersion: "5.5.5-10.11.19-MariaDB-0+deb12u1", connectionIdentifier: 8, seed: Array(65..<85),
         capabilities: [.protocol41, .secureConnection, .pluginAuthentication], plugin: "mysql_native_password")
 
-    /// An answer of two columns up to its rows.
+    /// The packets of an answer with two columns that come before its rows: the number of columns, the columns and an EOF.
     static let rows = Array(MySQLPeer.packets(.rows(MySQLResultSet(columns: ["a", "b"], rows: []))).dropLast())
 
     @Test("reads back the greeting that it wrote")

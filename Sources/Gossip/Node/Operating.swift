@@ -10,7 +10,7 @@ package enum AdministrationRefusal: Error, Equatable, Sendable {
     case clockUnusable
 }
 
-/// Whether a command may take the last usable server.
+/// Whether a command may put a proxy's last usable server into maintenance.
 package enum AdministrationForce: Sendable {
     /// The command is refused when it would take the last usable server.
     case careful

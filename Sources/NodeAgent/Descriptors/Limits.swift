@@ -41,7 +41,7 @@ enum Limits {
             func plan(_ sockets: Int) -> Plan {
                 Plan(descriptors: descriptors, wanted: wanted, pipesWanted: pipesWanted, needs: needs, socketsPerBind: sockets)
             }
-            // If `maxconn` does not fit in any case, sessions have precedence over listening sockets; without `maxconn` the process keeps its sockets.
+            // If `maxconn` does not fit even with one socket per address, sessions have precedence over listening sockets; without `maxconn` the process keeps its sockets.
             let fitting = (1...most).last { plan($0).sessionsMax == wanted }
             self = plan(fitting ?? (wanted < Limits.sessionsMax ? 1 : most))
         }

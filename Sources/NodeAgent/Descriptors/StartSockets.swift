@@ -13,7 +13,7 @@ struct StartSockets {
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
     private let namespaces: NetworkNamespaces
-    /// The numbers of `namespaces`.
+    /// The kernel's numbers (SO_NETNS_COOKIE) of `namespaces`, without those that the thread may not enter.
     private let namedNamespaces: Set<UInt64>
     private let replacesOthers: Bool
     private let reducesGroups: Bool

@@ -43,7 +43,7 @@ final class StatisticsReader: StatisticsSource {
     var sources = Sources()
     /// By backend: `fullconn`, which `show stat` shows as the session limit.
     private let fullConnections: [Int]
-    /// By frontend: the numbers of its binds.
+    /// By frontend: the `sid` of each of its binds in `show stat`.
     private let bindNumbers: [[Int]]
 
     /// Reads from `state` and `servers` at each call.

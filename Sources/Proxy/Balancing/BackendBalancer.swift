@@ -296,7 +296,7 @@ extension BackendBalancer {
         return true
     }
 
-    /// Removes and returns the queued session at an index from `waiters.first`.
+    /// Removes and returns the queued session at `place`, an index that `waiters.first(where:)` has returned.
     private mutating func removeWaiter(at place: Int) -> Waiter {
         let waiter = waiters.remove(at: place)
         forget(waiter)

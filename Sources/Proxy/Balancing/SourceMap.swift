@@ -50,7 +50,7 @@ enum SourceMap {
         }
     }
 
-    /// The servers that earn another whole share before each place, in the order of the places, and the end index of each place's servers.
+    /// The servers in the order of the places at which they earn another whole share, and for each place the index after its last server in that list.
     private static func earnings(_ shares: [Int], total: Int) -> (earners: [Int32], ends: [Int]) {
         var ends = Array(repeating: 0, count: total)
         func place(_ whole: Int, _ share: Int) -> Int { (whole * total + share - 1) / share - 1 }

@@ -35,7 +35,7 @@ struct WaitingQueue: Sendable {
         first { $0.thread == thread && $0.session == session }.map { remove(at: $0) }
     }
 
-    /// Removes and returns the session at an index from `first`.
+    /// Removes and returns the session at `index`, which `first(where:)` has returned.
     mutating func remove(at index: Int) -> Waiter {
         let waiter = waiters[index]
         if waiter.server == nil { freeCount -= 1 }

@@ -71,7 +71,7 @@ package struct LogSender: ~Copyable {
         case output(LogOutput.Transport)
     }
 
-    /// A destination as each line reads it.
+    /// The values of a destination that writing a line needs.
     private struct Target: BitwiseCopyable {
         let transport: Transport
         let address: RawSocketAddress

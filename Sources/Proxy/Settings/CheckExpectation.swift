@@ -60,7 +60,7 @@ package struct CheckHeaderPattern: Equatable, Sendable {
         case text(CheckFormat, CheckTextComparison)
     }
 
-    /// The name, in any case.
+    /// The name; upper and lower case are equal.
     package var name: Text
     /// The value; `nil` for any.
     package var value: Text?

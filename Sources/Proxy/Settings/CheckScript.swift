@@ -115,7 +115,7 @@ package struct CheckConnect: Equatable, Sendable {
     package var address: IPAddress?
     /// The port of `addr`, for a rule without `port`.
     package var addressPort: UInt16?
-    /// `send-proxy`: sends a PROXY header in any case.
+    /// `send-proxy`: always sends a PROXY header.
     package var sendsProxyHeader = false
     /// `linger`: closes with a FIN instead of a RST.
     package var lingers = false

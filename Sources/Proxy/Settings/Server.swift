@@ -84,7 +84,7 @@ package struct Server: Equatable, Sendable {
     package var isDisabled = false
     /// `maxconn`: the most sessions at a time; 0 for no limit.
     package var connectionsMax = 0
-    /// `minconn`: the limit of a backend without load, which grows to `connectionsMax` at `fullconn`; 0 for a limit that does not depend on the load.
+    /// `minconn`: the server's limit while its backend has no load. It grows to `connectionsMax` at `fullconn`. 0 for a limit that does not depend on the load.
     package var connectionsMin = 0
     /// `maxqueue`: the most sessions that wait for this server only; 0 for no limit.
     package var queueMax = 0

@@ -1,4 +1,4 @@
-// Rows about one or all of three databases. Separate files have the rows about names and replication.
+// The rows of docs/FAILOVER.md in which one or all of three databases fail. Other files have the rows about names and replication.
 
 import Foundation
 import Support

@@ -19,7 +19,8 @@ enum BalanceKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "balance", .serverSide, "roundrobin|static-rr|leastconn|first|source|random[(<draws>)]",
-            differs: "Without the line `roundrobin`, as in HAProxy before 3.3. Sessions that move change no turns; `random` follows the weights exactly.",
+            differs: "Without the line `roundrobin`, as in HAProxy before 3.3. "
+                + "A session that moves to another server uses no turn of that server; `random` follows the weights exactly.",
             "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",

@@ -69,7 +69,7 @@ extension ConfigurationLine {
         return pattern
     }
 
-    /// Takes a pattern with its method. Names are compared in any case.
+    /// Takes a pattern with its method. Upper and lower case are equal in names.
     private mutating func takeHeaderText(isFormat: Bool, isName: Bool) throws(ConfigurationProblem) -> CheckHeaderPattern.Text {
         var comparison: CheckTextComparison? = .equal
         if take("-m") { comparison = try takeChoice(["str": .equal, "beg": .prefix, "end": .suffix, "sub": .contained, "reg": nil]) }

@@ -183,7 +183,7 @@ extension ConfigurationLine {
         take("-1") ? nil : try takeNumber(in: 0...999_999_999)
     }
 
-    /// Takes the name of a status, in any case. Messages name only `choices`.
+    /// Takes the name of a status; upper and lower case are equal. Messages name only `choices`.
     private mutating func takeStatus(_ choices: [CheckStatus], unnamed: [CheckStatus] = []) throws(ConfigurationProblem) -> CheckStatus {
         let word = try takeRequired()
         guard let status = (choices + unnamed).first(where: { $0.name == word.uppercased() }) else {
