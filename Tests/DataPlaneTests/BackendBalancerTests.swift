@@ -46,23 +46,23 @@ struct BalancerBench {
     }
 
     /// Takes a server for the next session, which stays there.
-    mutating func take(tried: [Int] = [], client: UInt64? = nil) -> Choice {
+    mutating func take(tried: [Int] = [], hash: UInt32? = nil) -> Choice {
         var servers = TriedServers()
         for server in tried { servers.insert(UInt32(Self.first + server)) }
-        let choice = balancer.take(servers, client: client, load: load + 1)
+        let choice = balancer.take(servers, hash: hash, load: load + 1)
         if case .server = choice { held += 1 }
         return choice
     }
 
     /// The same in short: the server's number, or `nil`.
-    mutating func stay(tried: [Int] = [], client: UInt64? = nil) -> Int? {
-        guard case .server(let server) = take(tried: tried, client: client) else { return nil }
+    mutating func stay(tried: [Int] = [], hash: UInt32? = nil) -> Int? {
+        guard case .server(let server) = take(tried: tried, hash: hash) else { return nil }
         return Int(server) - Self.first
     }
 
     /// Takes a server for the next session, which leaves it at once.
-    mutating func visit(tried: [Int] = [], client: UInt64? = nil) -> Int? {
-        let server = stay(tried: tried, client: client)
+    mutating func visit(tried: [Int] = [], hash: UInt32? = nil) -> Int? {
+        let server = stay(tried: tried, hash: hash)
         if let server { leave(server) }
         return server
     }
@@ -229,8 +229,8 @@ struct BackendBalancerTests {
     @Test("moves a session to any server when the one that it waits for is no longer usable")
     func goneServer() {
         var bench = BalancerBench([1, 1], balance: .source) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
-        #expect(bench.stay(client: 0) == 0)
-        #expect(bench.take(client: 0) == .full(UInt32(BalancerBench.first)))
+        #expect(bench.stay(hash: 0) == 0)
+        #expect(bench.take(hash: 0) == .full(UInt32(BalancerBench.first)))
         #expect(bench.wait(1, for: 0) == nil)
         #expect(bench.route(0) { $0.isUsable = false }.map(\.server) == [UInt32(BalancerBench.first + 1)])
     }
@@ -243,7 +243,7 @@ struct BackendBalancerTests {
             for server in 1...2 { routes[server].priority = 1 }
         }
         // The client's server is 2, which is full; 1 has room.
-        #expect(bench.stay(client: 1) == 2 && bench.wait(1, for: 2) == nil && bench.wait(2, for: 2) == nil)
+        #expect(bench.stay(hash: 1) == 2 && bench.wait(1, for: 2) == nil && bench.wait(2, for: 2) == nil)
         #expect(bench.route(0) { $0.isUsable = true }.map(\.waiter.session) == [1], "another tier serves")
         #expect(bench.leave(2) == nil)
         let own = UInt32(BalancerBench.first + 2)
@@ -266,9 +266,11 @@ struct BackendBalancerTests {
     func properties(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let count = Int.random(in: 1...7, using: &random)
-        let algorithms: [BalanceAlgorithm] = [.roundRobin, .leastConnections, .source, .staticRoundRobin, .first, .random(draws: 2)]
-        var bench = BalancerBench((0..<count).map { _ in Int.random(in: 0...9, using: &random) }, balance: algorithms[Int(seed % 6)]) { backend, _ in
+        let algorithms: [BalanceAlgorithm] = [.roundRobin, .leastConnections, .source, .staticRoundRobin, .first, .random(draws: 2), .hash]
+        var bench = BalancerBench((0..<count).map { _ in Int.random(in: 0...9, using: &random) }, balance: algorithms[Int(seed % 7)]) { backend, _ in
             backend.spillOver = Int.random(in: 0...100, using: &random)
+            backend.hashing.method = Bool.random(using: &random) ? .consistent : .mapBased
+            backend.hashing.balanceFactor = Bool.random(using: &random) ? 120 : 0
             backend.usesAllBackups = Bool.random(using: &random)
             for server in 0..<count {
                 backend.servers[server].isBackup = Int.random(in: 0..<4, using: &random) == 0
@@ -299,7 +301,7 @@ struct BackendBalancerTests {
                 grants = bench.leave(server).map { [$0] } ?? []
             case 1: break
             default:
-                switch bench.take(client: random.next()) {
+                switch bench.take(hash: Int.random(in: 0..<4, using: &random) == 0 ? nil : UInt32.random(in: 0 ... .max, using: &random)) {
                 case .server(let server): held[Int(server) - BalancerBench.first] += 1
                 case .none: #expect((0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")
                 case .allTried, .refused: Issue.record("seed \(seed), step \(step): no server was tried, and no queue has a limit")

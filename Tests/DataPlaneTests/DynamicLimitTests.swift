@@ -98,9 +98,10 @@ struct DynamicLimitTests {
         var random = SplitMix64(seed: seed)
         let count = Int.random(in: 1...5, using: &random)
         let full = Int.random(in: 1...40, using: &random)
-        let algorithms: [BalanceAlgorithm] = [.roundRobin, .leastConnections, .source, .staticRoundRobin, .first, .random(draws: 2)]
-        var bench = BalancerBench(Array(repeating: 1, count: count), balance: algorithms[Int(seed % 6)]) { backend, _ in
+        let algorithms: [BalanceAlgorithm] = [.roundRobin, .leastConnections, .source, .staticRoundRobin, .first, .random(draws: 2), .hash]
+        var bench = BalancerBench(Array(repeating: 1, count: count), balance: algorithms[Int(seed % 7)]) { backend, _ in
             backend.fullConnections = full
+            backend.hashing.method = Bool.random(using: &random) ? .consistent : .mapBased
             for server in 0..<count {
                 backend.servers[server].connectionsMax = Int.random(in: 1...10, using: &random)
                 backend.servers[server].connectionsMin = Int.random(in: 0..<backend.servers[server].connectionsMax, using: &random)
@@ -124,7 +125,7 @@ struct DynamicLimitTests {
                 held[server] -= 1
                 apply(bench.leave(server).map { [$0] } ?? [], step)
             } else {
-                switch bench.take(client: random.next()) {
+                switch bench.take(hash: UInt32.random(in: 0 ... .max, using: &random)) {
                 case .server(let server):
                     #expect(hasRoom(Int(server) - BalancerBench.first), "seed \(seed), step \(step)")
                     held[Int(server) - BalancerBench.first] += 1

@@ -9,7 +9,7 @@ struct SourceMapMeasuredTests {
     /// The servers of the clients with these addresses.
     private static func servers(_ weights: [Int], down: Set<Int> = [], of clients: [IPAddress]) -> String {
         var bench = BalancerBench(weights, balance: .source) { for server in down { $1[server].isUsable = false } }
-        return clients.map { bench.visit(client: SourceMap.value(of: $0)).map { String($0 + 1) } ?? "-" }.joined()
+        return clients.map { bench.visit(hash: HashSettings().hash(of: $0)).map { String($0 + 1) } ?? "-" }.joined()
     }
 
     /// Weights, the servers that are down, and the servers of 10.1.2.1 and the addresses that follow, up to the first repetition.

@@ -31,7 +31,7 @@ final class AgentCommands: RuntimeTarget {
 
     func weight(of server: ServerReference) -> RuntimeWeight {
         let status = servers.status(of: server)
-        let isStatic = servers.registry.backends[server.backend].balance.isStatic
+        let isStatic = servers.registry.backends[server.backend].hasFixedWeights
         return RuntimeWeight(current: status.weight, initial: status.initialWeight, isStatic: isStatic)
     }
 

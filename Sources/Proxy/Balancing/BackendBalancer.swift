@@ -22,35 +22,39 @@ struct Grant: Equatable {
 
 /// Decides which server of a backend takes a session, and which queued session gets a place that becomes free.
 ///
-/// The control thread updates the servers (`update`); forwarding threads take and return places. A step costs O(log n) at n servers, with two exceptions: the
-/// first session of `balance source` or `static-rr` after a change builds the map, and a session of `static-rr` passes over the places of full servers.
+/// The control thread updates the servers (`update`); forwarding threads take and return places. A step costs O(log n) at n servers, with three exceptions: the
+/// first session of `static-rr`, or of a hash with a map, after a change builds the map; a change of a server costs O(points) with a ring (`HashRing`); and a
+/// session that takes a turn on a map or a ring, or is bound by `hash-balance-factor`, passes over the places of servers that it cannot use.
 ///
 /// Servers are indexes into the flat table of all servers. `load` is the number of the backend's sessions, including those that wait; only dynamic limits
 /// (`minconn`) depend on it.
 struct BackendBalancer: Sendable {
-    private let algorithm: BalanceAlgorithm
-    private let spillOver: Int
+    let algorithm: BalanceAlgorithm
+    let hashing: HashSettings
+    /// `hash-balance-factor`.
+    let bound: LoadBound
+    let spillOver: Int
     /// `option allbackups`.
     private let backupsShare: Bool
-    private let firstServer: Int
+    let firstServer: Int
     private let fullConnections: Int
     private let hasDynamicLimits: Bool
-    private var slots: [BalancedServer]
+    var slots: [BalancedServer]
     /// Weights and turns. A server that takes no sessions has weight 0.
-    private var servers: WeightedTurns.Servers
+    var servers: WeightedTurns.Servers
     /// Tiers with servers, the preferred one first. The last tier stays when it becomes empty, so that turns continue when a server returns.
-    private var tiers: [ServerTier] = []
+    var tiers: [ServerTier] = []
     private var waiters = WaitingQueue()
-    /// `balance source`: the server at each place of the map. It is rebuilt when the first session needs it after a change.
-    private var map: [UInt16] = []
+    /// The map of hashes. It is rebuilt when the first session needs it after a change.
+    var map = SourceMap()
     /// `balance static-rr`: the same for the near and the far servers, with or without room.
-    private var turnMaps: (near: [UInt16], far: [UInt16]) = ([], [])
+    var turnMaps = (near: SourceMap(), far: SourceMap())
     /// True when the maps are older than the last change of the servers that take sessions.
-    private var isMapStale = true
-    /// The next place in each of `turnMaps`. It is kept while the maps change, as in HAProxy.
-    private var mapTurns = (near: 0, far: 0)
-    /// The weight of a place in `turnMaps`.
-    private let mapUnit: Int
+    var isMapStale = true
+    /// The weight of a place in the maps.
+    let mapUnit: Int
+    /// The number of held places at all servers.
+    private(set) var placesHeld = 0
     private var random: SplitMix64
     private var load = 0
     private var thresholds: LoadThresholds
@@ -67,6 +71,7 @@ struct BackendBalancer: Sendable {
     ///   - seed: determines the draws of `balance random`.
     init(_ backend: Backend, routes: [ServerRoute], firstServer: Int, fullConnections: Int, seed: UInt64) {
         (algorithm, spillOver, backupsShare) = (backend.balance, backend.spillOver, backend.usesAllBackups)
+        (hashing, bound) = (backend.hashing, LoadBound(factor: backend.hashing.balanceFactor))
         (self.firstServer, self.fullConnections) = (firstServer, fullConnections)
         slots = backend.servers.map { BalancedServer($0) }
         hasDynamicLimits = slots.contains { $0.hasDynamicLimit }
@@ -75,7 +80,11 @@ struct BackendBalancer: Sendable {
         mapUnit = SourceMap.greatestUnit(of: backend.servers.map { ServerRoute.turnWeight(ofConfigured: $0.weight) })
         random = SplitMix64(seed: seed)
         for (index, route) in routes.enumerated() { place(index, route, atStart: true) }
+        finishStart()
     }
+
+    /// True for hashes with a ring.
+    var usesRing: Bool { algorithm.isHashed && hashing.method == .consistent }
 
     // MARK: Servers
 
@@ -85,7 +94,7 @@ struct BackendBalancer: Sendable {
     /// True when `server` is in the tier that takes sessions.
     func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
 
-    private func isServing(_ index: Int) -> Bool { !tiers.isEmpty && slots[index].rank == tiers[0].rank }
+    func isServing(_ index: Int) -> Bool { !tiers.isEmpty && slots[index].rank == tiers[0].rank }
 
     /// True when a session that uses `current` and has tried `tried` could use a better server: in the serving tier, and not skipped.
     func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
@@ -96,7 +105,7 @@ struct BackendBalancer: Sendable {
         return tiers[0].count > servingCount(tried)
     }
 
-    private func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
+    func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
 
     /// Applies a server's new route.
     ///
@@ -135,6 +144,7 @@ struct BackendBalancer: Sendable {
         let isFar = slots[index].isFar
         tiers[tier][isFar: isFar].add(share: route.share)
         tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
+        setPoints(index, tier: tier, route, atStart: atStart)
         markMapsStale(tier: tier)
         if hasRoom(index) { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
     }
@@ -144,6 +154,7 @@ struct BackendBalancer: Sendable {
         unlist(index)
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         tiers[tier][isFar: isFar].turns.remove(index, &servers)
+        setPoints(index, tier: tier, nil, atStart: false)
         tiers[tier][isFar: isFar].remove(share: slots[index].share)
         markMapsStale(tier: tier)
         if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
@@ -157,6 +168,7 @@ struct BackendBalancer: Sendable {
         tiers[tier][isFar: isFar].remove(share: slots[index].share)
         tiers[tier][isFar: isFar].add(share: route.share)
         slots[index].share = route.share
+        setPoints(index, tier: tier, route, atStart: false)
         if servers.weights[index] != route.turnWeight {
             tiers[tier][isFar: isFar].turns.setWeight(route.turnWeight, of: index, &servers)
             if case .random = algorithm, slots[index].isReady {
@@ -173,7 +185,7 @@ struct BackendBalancer: Sendable {
 // MARK: - Room
 
 extension BackendBalancer {
-    private func hasRoom(_ index: Int) -> Bool { slots[index].roomAt <= load }
+    func hasRoom(_ index: Int) -> Bool { slots[index].roomAt <= load }
 
     /// Updates the server's room after a change of its sessions or its limit.
     private mutating func updateRoom(_ index: Int) {
@@ -198,14 +210,14 @@ extension BackendBalancer {
         let (tier, isFar) = (tierIndex(rank), slots[index].isFar)
         slots[index].readyPlace = tiers[tier][isFar: isFar].appendReady(index)
         switch algorithm {
-        case .roundRobin, .source: tiers[tier][isFar: isFar].turns.resume(index, &servers)
+        case .roundRobin: tiers[tier][isFar: isFar].turns.resume(index, &servers)
         case .leastConnections, .first:
             tiers[tier][isFar: isFar].turns.suspend(index, &servers)
             tiers[tier][isFar: isFar].order.insert(orderEntry(index), &servers.places)
         case .random:
             tiers[tier][isFar: isFar].turns.suspend(index, &servers)
             tiers[tier][isFar: isFar].draws.append(servers.weights[index])
-        case .staticRoundRobin: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+        case .staticRoundRobin, .source, .hash: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
         }
     }
 
@@ -216,10 +228,10 @@ extension BackendBalancer {
         slots[index].readyPlace = -1
         if let moved = tiers[tier][isFar: isFar].removeReady(at: place) { slots[moved].readyPlace = Int32(truncatingIfNeeded: place) }
         switch algorithm {
-        case .roundRobin, .source: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+        case .roundRobin: tiers[tier][isFar: isFar].turns.suspend(index, &servers)
         case .leastConnections, .first: tiers[tier][isFar: isFar].order.remove(index, &servers.places)
         case .random: tiers[tier][isFar: isFar].draws.remove(at: place)
-        case .staticRoundRobin: break
+        case .staticRoundRobin, .source, .hash: break
         }
     }
 
@@ -243,7 +255,8 @@ extension BackendBalancer {
         tiers[tier][isFar: isFar].order.insert(orderEntry(index), &servers.places)
     }
 
-    private mutating func occupy(_ index: Int) {
+    mutating func occupy(_ index: Int) {
+        placesHeld += 1
         slots[index].sessions += 1
         updateRoom(index)
         sessionsChanged(index)
@@ -256,11 +269,11 @@ extension BackendBalancer {
     /// Chooses a server for a session that has tried `tried`, and takes a place at it.
     ///
     /// - Parameters:
-    ///   - client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, which takes turns.
+    ///   - hash: the hash of the session's key (`HashSettings`); `nil` for a session without a key, which takes turns.
     ///   - load: the number of the backend's sessions, including this one.
-    mutating func take(_ tried: TriedServers, client: UInt64?, load: Int) -> Choice {
+    mutating func take(_ tried: TriedServers, hash: UInt32?, load: Int) -> Choice {
         setLoad(load)
-        if algorithm == .source, let client { return takeMapped(tried, client) }
+        if algorithm.isHashed, let hash { return takeHashed(tried, hash) }
         let isFarFirst = tried.isEmpty && !tiers.isEmpty && tiers[0].takeFarTurn(spillOver: spillOver)
         return takeAny(tried, isFarFirst: isFarFirst)
     }
@@ -283,7 +296,7 @@ extension BackendBalancer {
     }
 
     /// Takes a place at the only server that a session can use. Returns false if the server has no room, or if others wait for the place.
-    private mutating func takeUncontested(_ index: Int) -> Bool {
+    mutating func takeUncontested(_ index: Int) -> Bool {
         guard hasRoom(index), slots[index].queued == 0, !hasRoomForWaiters else { return false }
         occupy(index)
         return true
@@ -315,9 +328,11 @@ extension BackendBalancer {
         setLoad(load)
         let index = Int(server) - firstServer
         slots[index].sessions -= 1
+        placesHeld -= 1
         updateRoom(index)
         if isServing(index), hasRoom(index), let waiter = takeWaiter(for: server) {
             slots[index].sessions += 1
+            placesHeld += 1
             updateRoom(index)
             return Grant(waiter: waiter, server: server)
         }
@@ -350,7 +365,7 @@ extension BackendBalancer {
         return removeWaiter(at: place)
     }
 
-    private mutating func takeAny(_ tried: TriedServers, isFarFirst: Bool) -> Choice {
+    mutating func takeAny(_ tried: TriedServers, isFarFirst: Bool) -> Choice {
         guard !tiers.isEmpty, tiers[0].count > 0 else { return .none }
         let backup = backupsShare ? nil : tiers[0].rank.soleBackup
         let queued = if let backup { slots[backup].queued } else { waiters.freeCount }
@@ -363,7 +378,7 @@ extension BackendBalancer {
     }
 
     /// The choice of a session that can use only the server at `index` and has to wait.
-    private func fullChoice(_ index: Int) -> Choice {
+    func fullChoice(_ index: Int) -> Choice {
         slots[index].isQueueFull ? .refused(UInt32(firstServer + index)) : .full(UInt32(firstServer + index))
     }
 
@@ -374,8 +389,8 @@ extension BackendBalancer {
         case .leastConnections, .first:
             guard let first = tiers[0].first(isFar: isFar) else { return nil }
             return tried.contains(UInt32(firstServer + first)) ? firstInOrder(tried, isFar: isFar) : first
-        case .roundRobin, .source: if tried.isEmpty { return tiers[0].takeTurn(isFar: isFar, &servers) }
-        case .staticRoundRobin: if tried.isEmpty { return takeMapTurn(isFar: isFar) }
+        case .roundRobin: if tried.isEmpty { return tiers[0].takeTurn(isFar: isFar, &servers) }
+        case .staticRoundRobin, .source, .hash: if tried.isEmpty { return usesRing ? takeRingTurn(isFar: isFar) : takeMapTurn(isFar: isFar) }
         case .random(let draws): if tried.isEmpty { return draw(draws, isFar: isFar) }
         }
         return tiers[0].hasReady(isFar: isFar) ? other(tried, isFar: isFar) : nil
@@ -419,55 +434,5 @@ extension BackendBalancer {
             place = (place + 1) % count
         }
         return nil
-    }
-}
-
-// MARK: - Maps
-
-extension BackendBalancer {
-    private mutating func takeMapped(_ tried: TriedServers, _ client: UInt64) -> Choice {
-        if isMapStale { (map, isMapStale) = (SourceMap.places(weights: mapWeights()), false) }
-        guard !map.isEmpty else { return .none }
-        let preferred = Int(map[Int(client % UInt64(map.count))])
-        let server = UInt32(firstServer + preferred)
-        if !tried.contains(server) { return takeUncontested(preferred) ? .server(server) : fullChoice(preferred) }
-        let next = Int(map[Int((client &+ 1) % UInt64(map.count))])
-        guard hasRoom(next), !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
-        occupy(next)
-        return .server(UInt32(firstServer + next))
-    }
-
-    /// `static-rr`: the server at the next place of the map whose server has room.
-    private mutating func takeMapTurn(isFar: Bool) -> Int? {
-        guard tiers[0].hasReady(isFar: isFar) else { return nil }
-        if isMapStale { (turnMaps, isMapStale) = ((turnMap(isFar: false), turnMap(isFar: true)), false) }
-        // Reads the maps in place, without a copy.
-        let (count, turn) = isFar ? (turnMaps.far.count, mapTurns.far) : (turnMaps.near.count, mapTurns.near)
-        let start = turn < count ? turn : 0
-        for step in 0..<count {
-            let place = (start + step) % count
-            let index = Int(isFar ? turnMaps.far[place] : turnMaps.near[place])
-            guard slots[index].isReady else { continue }
-            // As in HAProxy, the place after the last one is kept: the map may be longer when the next session comes.
-            if isFar { mapTurns.far = place + 1 } else { mapTurns.near = place + 1 }
-            return index
-        }
-        return nil
-    }
-
-    private func turnMap(isFar: Bool) -> [UInt16] {
-        SourceMap.places(weights: slots.indices.map { isServing($0) && slots[$0].isFar == isFar ? servers.weights[$0] : 0 }, unit: mapUnit)
-    }
-
-    /// The weights of the serving servers, scaled so that far servers get the share of `spill-over`.
-    private func mapWeights() -> [Int] {
-        guard let tier = tiers.first else { return [] }
-        let percent = tier.farPercent(spillOver: spillOver)
-        let (near, far) = (tier[isFar: false].turns.total, tier[isFar: true].turns.total)
-        return slots.indices.map { index in
-            guard isServing(index) else { return 0 }
-            guard tier.hasNearAndFar else { return servers.weights[index] }
-            return servers.weights[index] * (slots[index].isFar ? near * percent : far * (100 - percent))
-        }
     }
 }

@@ -2,8 +2,10 @@
 struct BalancedServer: Sendable {
     let isBackup: Bool
     let isFar: Bool
-    /// Its `id`, which orders the servers of `balance first`.
+    /// Its `id`, which orders the servers of `balance first`, and determines its points on a ring.
     let identifier: Int
+    /// `hash-key`.
+    let hashKey: HashKey
     /// The configured `maxconn`, the limit when a route has none.
     let configuredLimit: Int
     /// `minconn`: the limit of a backend without load; 0 if the limit does not depend on the load.
@@ -19,6 +21,10 @@ struct BalancedServer: Sendable {
     var sessions = 0
     /// The number of queued sessions that can use only this server.
     var queued = 0
+    /// Its points on the ring of its group.
+    var points = HashRing.Points()
+    /// The weights of the servers before it that were usable at the start, for `LoadBound`.
+    var weightBefore = 0
     /// Its index in its group's `ready`; -1 when it is not listed there.
     var readyPlace: Int32 = -1
     /// It has room while the backend has at least this number of sessions: 0 for always, `Int.max` for never.
@@ -26,7 +32,7 @@ struct BalancedServer: Sendable {
 
     /// Creates a server that takes no sessions yet.
     init(_ server: Server) {
-        (isBackup, isFar, identifier) = (server.isBackup, server.isFar, server.identifier)
+        (isBackup, isFar, identifier, hashKey) = (server.isBackup, server.isFar, server.identifier, server.hashKey)
         (configuredLimit, limitMin, queueMax) = (server.connectionsMax, server.connectionsMin, server.queueMax)
     }
 

@@ -63,6 +63,11 @@ struct ServerTier: Sendable {
     /// Whether any server has room.
     mutating func hasReady(isFar: Bool) -> Bool { isFar ? !far.ready.isEmpty : !near.ready.isEmpty }
 
+    /// The number of points on the ring, and the sum of the weights.
+    mutating func ringExtent(isFar: Bool) -> (points: Int, weight: Int) {
+        isFar ? (far.ring.count, far.turns.total) : (near.ring.count, near.turns.total)
+    }
+
     /// The number of servers.
     var count: Int { near.count + far.count }
 
@@ -73,6 +78,12 @@ struct ServerTier: Sendable {
     func farPercent(spillOver: Int) -> Int {
         guard hasNearAndFar else { return near.count > 0 ? 0 : 100 }
         return max(spillOver, 100 - 100 * near.largestShare / SlowStart.fullShare)
+    }
+
+    /// Whether a hash belongs to the far servers. They get the same share of the hashes as of the turns.
+    mutating func isFar(_ hash: UInt32, spillOver: Int) -> Bool {
+        guard hasNearAndFar else { return near.count == 0 }
+        return KeyHash.avalanche(hash) % 100 < farPercent(spillOver: spillOver)
     }
 
     /// Returns true when the next session belongs to a far server, and updates the credit.
@@ -99,6 +110,8 @@ struct ServerGroup: Sendable {
     var order = IndexedHeap()
     /// The weights of the servers in `ready`, in the same order; for `random`.
     var draws = WeightedDraw()
+    /// The points of the servers, with or without room; for hashes.
+    var ring = HashRing()
 
     /// The largest share of a server, in sixteenths.
     var largestShare: Int { shares.lastIndex { $0 > 0 } ?? 0 }

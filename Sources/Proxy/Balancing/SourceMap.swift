@@ -1,18 +1,32 @@
 import Wire
 
-/// The static map of `balance source` and `static-rr`: HAProxy's, so that tsukada and HAProxy send a client to the same server, and use servers in the same
+/// The static map of `hash-type map-based` and `static-rr`: HAProxy's, so that tsukada and HAProxy send a client to the same server, and use servers in the same
 /// order.
 ///
-/// The map has a place for each unit of weight. With `source` a client's place is the client's number modulo the number of places; with `static-rr` sessions take
-/// the places in turn. The map is the same on every node.
-/// - SeeAlso: HAProxy, `get_server_sh` in backend.c and `recalc_server_map` in lb_map.c.
-enum SourceMap {
-    /// A client's number: the XOR of its address's 32-bit words.
-    static func value(of address: IPAddress) -> UInt64 {
-        switch address {
-        case .v4(let bits): UInt64(bits)
-        case .v6(let high, let low): (high >> 32) ^ (high & 0xffff_ffff) ^ (low >> 32) ^ (low & 0xffff_ffff)
+/// The map has a place for each unit of weight. A hash selects the place of its remainder; sessions without a hash take the places in turn. The map is the same
+/// on every node.
+/// - SeeAlso: HAProxy, `recalc_server_map` in lb_map.c.
+struct SourceMap: Sendable {
+    /// The server at each place.
+    var places: [UInt16] = []
+    /// The next place of a turn. As in HAProxy, it is kept while the map changes, and may be beyond the last place.
+    private var turn = 0
+
+    /// The server of a number. The map must have places.
+    func server(at number: Int) -> Int { Int(places[number % places.count]) }
+
+    /// Takes the next place whose server has room, and returns the server.
+    mutating func takeTurn(_ servers: inout [BalancedServer]) -> Int? {
+        let start = turn < places.count ? turn : 0
+        for step in places.indices {
+            let place = (start + step) % places.count
+            let server = Int(places[place])
+            guard servers[server].isReady else { continue }
+            // The place after the last one is kept: the map may be longer when the next session comes.
+            turn = place + 1
+            return server
         }
+        return nil
     }
 
     /// The most places. Larger sums of weights are scaled down.

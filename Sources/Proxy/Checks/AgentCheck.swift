@@ -119,7 +119,7 @@ extension CheckPlan {
         guard let agent = server.agent else { return nil }
         self.init { now in
             AgentCheck(
-                request: agent.request, initialWeight: server.weight, hasFixedWeights: backend.balance.isStatic, limits: limits, now: now)
+                request: agent.request, initialWeight: server.weight, hasFixedWeights: backend.hasFixedWeights, limits: limits, now: now)
         } ended: { (check: AgentCheck) in
             order(check.orders)
         }

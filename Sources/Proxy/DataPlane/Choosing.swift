@@ -14,11 +14,17 @@ extension ForwardingThread {
 
     /// Chooses a usable server that this session has not tried, by the backend's algorithm, and takes a place at it.
     func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
-        let backend = Int(session.pointee.backend)
-        let usesAddress = state.backendRules[backend].pointee.balance == .source
-        // As in HAProxy, clients that connect through a UNIX socket have no address and take turns.
-        let client = usesAddress ? session.pointee.clientAddress.address.map { SourceMap.value(of: $0) } : nil
-        return state.takePlace(of: backend, sessions[extrasOf: session].tried, client: client)
+        state.takePlace(of: Int(session.pointee.backend), sessions[extrasOf: session].tried, hash: hash(of: session))
+    }
+
+    /// The hash of the session's key; `nil` if the session has no key, or if its backend's algorithm uses none. A session without a key takes turns.
+    private func hash(of session: UnsafeMutablePointer<Session>) -> UInt32? {
+        let rules = state.backendRules[Int(session.pointee.backend)]
+        switch rules.pointee.balance {
+        // As in HAProxy, clients that connect through a UNIX socket have no address.
+        case .source: return session.pointee.clientAddress.address.map { rules.pointee.hashing.hash(of: $0) }
+        case .hash, .roundRobin, .staticRoundRobin, .leastConnections, .first, .random: return nil
+        }
     }
 
     /// True when the session may leave its server for another one at its next failure. A session that cannot remember more tried servers pauses first, or it

@@ -33,6 +33,7 @@ struct FrontendRules: BitwiseCopyable, Sendable {
 /// A backend's settings as the session path reads them. Times in milliseconds, -1 for none.
 struct BackendRules: BitwiseCopyable, Sendable {
     var balance: BalanceAlgorithm
+    var hashing: HashSettings
     /// The number of failed connects after which a session leaves a server: 1 for each of them, 0 for none.
     var redispatchInterval: Int32
     var keepAlive: KeepAlive
@@ -53,7 +54,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var delaysAcknowledgements: Bool
 
     init(_ backend: Backend) {
-        balance = backend.balance
+        (balance, hashing) = (backend.balance, backend.hashing)
         redispatchInterval = Int32(clamping: backend.redispatchInterval)
         keepAlive = backend.keepAlive
         retriesMax = backend.retriesConnects ? Int32(clamping: backend.retriesMax) : 0

@@ -109,9 +109,9 @@ struct SharedAddresses: ~Copyable, Sendable {
 
 extension SharedAddresses {
     /// Chooses a server of `backend` for a session and takes a place at it.
-    func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
+    func takePlace(of backend: Int, _ tried: TriedServers, hash: UInt32?) -> Choice {
         let load = backendCells[backend].pointee.sessions.value
-        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client, load: load) }
+        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, hash: hash, load: load) }
         if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.tryEnter(limit: 0) }
         return choice
     }

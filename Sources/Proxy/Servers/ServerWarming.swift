@@ -47,10 +47,10 @@ extension ServerRegistry {
         return effects
     }
 
-    /// The sixteenths of its weight in effect for a server. As in HAProxy, static algorithms use full weights: otherwise clients of `balance source` would change
+    /// The sixteenths of its weight in effect for a server. As in HAProxy, maps use full weights: otherwise clients of `balance source` would change
     /// their server with each step.
     package func share(of server: ServerReference) -> Int {
-        backends[server.backend].balance.isStatic ? SlowStart.fullShare : status(of: server).warming?.share ?? SlowStart.fullShare
+        backends[server.backend].hasFixedWeights ? SlowStart.fullShare : status(of: server).warming?.share ?? SlowStart.fullShare
     }
 
     /// The most sessions at a time for a server: its limit, or a part of it during a configured `slowstart`; 0 for no limit.

@@ -9,8 +9,10 @@ package enum BalanceAlgorithm: BitwiseCopyable, Equatable, Sendable {
     case staticRoundRobin
     /// The server with the fewest sessions for its weight.
     case leastConnections
-    /// By the client's address.
+    /// By a hash of the client's address.
     case source
+    /// By a hash of the value of an expression (`Backend.hashExpression`).
+    case hash
     /// The server with the lowest `id` that has room.
     case first
     /// The server with the fewest sessions for its weight, among the servers of some random draws, at least one.
@@ -23,14 +25,14 @@ package enum BalanceAlgorithm: BitwiseCopyable, Equatable, Sendable {
         case .staticRoundRobin: "static-rr"
         case .leastConnections: "leastconn"
         case .source: "source"
+        case .hash: "hash"
         case .first: "first"
         case .random: "unknown"
         }
     }
 
-    /// True for algorithms with a map of the servers, which is made for the configured weights: operators cannot change them, and a server that comes back has its
-    /// full weight at once.
-    package var isStatic: Bool { self == .source || self == .staticRoundRobin }
+    /// True for algorithms that select the server by a hash.
+    package var isHashed: Bool { self == .source || self == .hash }
 }
 
 /// Whether a session may move to another server after a failed connect: `option redispatch`.
@@ -40,7 +42,7 @@ package enum Redispatch: Equatable, Sendable {
     /// `no option redispatch`: the same server only.
     case off
     /// `option redispatch N`: after every N-th failed connect; if N is negative, N connects before the last one; never if it is 0. As in HAProxy, N matters only
-    /// where a client has a certain server (`balance source`); otherwise the session moves immediately.
+    /// where a hash selects a certain server (`balance source`, `balance hash`); otherwise the session moves immediately.
     case every(Int)
 }
 
@@ -66,6 +68,10 @@ package struct Backend: Equatable, Sendable {
     package var servers: [Server] = []
     /// `balance`.
     package var balance = BalanceAlgorithm.roundRobin
+    /// The expression of `balance hash`; empty for other algorithms.
+    package var hashExpression = ""
+    /// `hash-type`, `hash-balance-factor`.
+    package var hashing = HashSettings()
     /// The kind of check.
     package var check = CheckKind.connect
     /// The program of `option external-check`; `nil` for another kind of check.
@@ -148,10 +154,14 @@ package struct Backend: Equatable, Sendable {
         switch redispatch {
         case .on: 1
         case .off: 0
-        case .every where balance != .source: 1
+        case .every where !balance.isHashed: 1
         case .every(let number): number >= 0 ? number : max(1, retriesMax + 1 + number)
         }
     }
+
+    /// True if the algorithm has a map of the servers, which is made for the configured weights: operators cannot change them, and a server that comes back has
+    /// its full weight at once.
+    package var hasFixedWeights: Bool { balance == .staticRoundRobin || balance.isHashed && hashing.method == .mapBased }
 
     /// True when checks of `server` connect to the same address and port as its clients. What an external check does is unknown.
     package func checksTraffic(of server: Server) -> Bool {

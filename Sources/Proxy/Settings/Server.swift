@@ -78,6 +78,8 @@ package struct Server: Equatable, Sendable {
     package var port: PortRule
     /// `weight`, 0 to 256.
     package var weight = 1
+    /// `hash-key`.
+    package var hashKey = HashKey.identifier
     /// `backup`: used only while no active server is usable.
     package var isBackup = false
     /// `disabled`: starts in maintenance.
