@@ -12,6 +12,7 @@ struct HotPathTests {
     /// Lines of a proxy that change a thread's work for a session.
     static let proxies: [[String]] = [
         [], ["option tcplog", "log global"], ["balance leastconn"], ["balance source"],
+        ["balance source", "hash-type consistent"], ["balance source", "hash-type consistent", "hash-balance-factor 150"],
         ["balance static-rr"], ["balance first"], ["balance random"],
     ]
 

@@ -1,5 +1,6 @@
 import Proxy
 import Testing
+import Wire
 
 @testable import NodeAgent
 
@@ -23,10 +24,36 @@ struct ConfigurationBalanceTests {
         let (backend, diagnostics) = Self.backend("balance \(word)")
         #expect(backend?.balance == algorithm && diagnostics.isEmpty)
         #expect(algorithm.statisticsWord == statistics)
-        #expect(algorithm.isStatic == ["source", "static-rr"].contains(word))
+        #expect(backend?.hasFixedWeights == ["source", "static-rr"].contains(word))
+    }
+
+    static let hashTypes: [(words: String, method: HashSettings.Method, function: KeyHash, avalanche: Bool)] = [
+        ("map-based", .mapBased, .sdbm, false), ("map-based djb2", .mapBased, .djb2, false), ("map-based crc32 avalanche", .mapBased, .crc32, true),
+        ("consistent", .consistent, .sdbm, true), ("consistent sdbm", .consistent, .sdbm, false), ("consistent wt6 avalanche", .consistent, .wt6, true),
+        ("consistent none", .consistent, .none, false),
+    ]
+
+    @Test("read hash-type, whose last line counts in full, and which lets weights change only with a ring", arguments: hashTypes)
+    func readsHashTypes(words: String, method: HashSettings.Method, function: KeyHash, avalanche: Bool) {
+        let (backend, diagnostics) = Self.backend("balance source\n hash-balance-factor 110\n hash-type consistent djb2 avalanche\n hash-type \(words)")
+        #expect(backend?.hashing.method == method && backend?.hashing.function == function && backend?.hashing.usesAvalanche == avalanche)
+        #expect(backend?.hashing.balanceFactor == 110 && backend?.hasFixedWeights == (method == .mapBased))
+        #expect(diagnostics.allSatisfy { $0.severity != .alert }, "\(diagnostics)")
+    }
+
+    @Test("read hash-key, also from default-server")
+    func readsHashKeys() {
+        let lines = "default-server hash-key addr\n server a 10.0.0.1:1\n server b 10.0.0.2:1 hash-key addr-port\n server c 10.0.0.3:1 hash-key id"
+        #expect(Self.backend(lines).backend?.servers.map(\.hashKey) == [.address, .addressAndPort, .identifier])
     }
 
     static let mistakes: [(line: String, message: String)] = [
+        ("hash-type", "missing argument after 'hash-type'"), ("hash-type map", "unknown word 'map' after 'hash-type'"),
+        ("hash-type consistent avalanche", "unknown word 'avalanche' after 'hash-type'"), ("hash-type map-based md5", "unknown word 'md5' after 'hash-type'"),
+        ("hash-type map-based sdbm x", "unknown word 'x' after 'hash-type'"), ("hash-type map-based wt6 avalanche x", "unexpected 'x' after 'hash-type'"),
+        ("hash-balance-factor 100", "invalid value '100' for 'hash-balance-factor'"),
+        ("hash-balance-factor x", "invalid value 'x' for 'hash-balance-factor'"),
+        ("server s 10.0.0.1:1 hash-key name", "unknown word 'name' after 'hash-key'"),
         ("balance random(0)", "invalid value 'random(0)' for 'balance'"), ("balance random(1001)", "invalid value 'random(1001)' for 'balance'"),
         ("balance random(x)", "invalid value 'random(x)' for 'balance'"), ("balance random(2)x", "invalid value 'random(2)x' for 'balance'"),
         ("balance random(2", "invalid value 'random(2' for 'balance'"), ("balance frist", "unknown word 'frist' after 'balance'"),

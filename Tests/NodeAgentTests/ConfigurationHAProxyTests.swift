@@ -32,7 +32,7 @@ struct ConfigurationHAProxyTests {
             "server t 127.0.0.1:8", "server-template t 2 127.0.0.1:8", "default-server check", "retries 2", "balance source", "fullconn 5",
             "timeout server 1s", "timeout tunnel 1s", "option redispatch", "option mysql-check", "option srvtcpka", "option log-health-checks",
             "load-server-state-from-file none", "option splice-auto", "option tcplog", "option tcp-check", "option httpchk", "tcp-check send A",
-            "http-check expect status 200", "balance first", "option allbackups", "retry-on none",
+            "http-check expect status 200", "balance first", "option allbackups", "retry-on none", "hash-type consistent",
         ].map(frontend)
         + ["bind 127.0.0.1:8", "maxconn 5", "backlog 5", "timeout client 1s", "timeout client-fin 1s", "option clitcpka", "option dontlognull"].map(backend)
         + [
@@ -44,6 +44,12 @@ struct ConfigurationHAProxyTests {
             "first", "static-rr", "random", "random(1)", "random(1000)", "random()", "random(0)", "random(-1)", "random(x)", "random(1,2)", "first(1)",
             "static-rr(1)", "sticky",
         ].map { listen("balance \($0)") }
+        + [
+            "hash-type", "hash-type map-based", "hash-type consistent", "hash-type avalanche", "hash-type map-based avalanche", "hash-type consistent sdbm",
+            "hash-type map-based djb2 avalanche", "hash-type consistent wt6 x", "hash-type consistent crc32", "hash-type consistent md5",
+            "no hash-type consistent", "hash-balance-factor 0", "hash-balance-factor 101", "hash-balance-factor 100", "hash-balance-factor -1",
+            "hash-balance-factor",
+        ].map(listen)
         + [
             "none", "conn-failure", "all-retryable-errors", "empty-response", "503 504", "404", "200", "x", "none conn-failure", "conn-failure none", "",
             "conn-failure junk-response response-timeout 0rtt-rejected", "conn-failure conn-failure",

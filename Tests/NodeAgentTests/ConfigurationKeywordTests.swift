@@ -143,6 +143,9 @@ struct ConfigurationInheritanceTests {
 
         let replicas = try #require(configuration.backends.first)
         #expect(replicas.balance == .source)
+        #expect(replicas.hashing.method == .consistent && replicas.hashing.function == .wt6)
+        #expect(replicas.hashing.usesAvalanche && replicas.hashing.balanceFactor == 150)
+        #expect(replicas.servers.map(\.hashKey).filter { $0 != .identifier } == [.addressAndPort])
         #expect(replicas.check == .mysql(MySQLCheckSettings()))
         #expect(!replicas.logsHealthChecks)
         #expect(replicas.retriesMax == 1)

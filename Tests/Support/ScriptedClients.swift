@@ -4,6 +4,7 @@ import CLinux
 import Glibc
 import LinuxIO
 import Synchronization
+import Wire
 
 /// Clients in this process that connect, take steps, and may keep their connections.
 package final class ScriptedClients: Sendable {
@@ -13,14 +14,24 @@ package final class ScriptedClients: Sendable {
         package let target: ScriptAddress
         /// Where it connects from; the kernel chooses the port for port 0, and everything for `nil`.
         package let source: ScriptAddress?
+        /// The distance from a client's address to that of the next client; 0 if all clients connect from the same address.
+        package let sourceStride: UInt32
         /// What it does.
         package let steps: [ConversationStep]
         /// The longest wait for bytes, in milliseconds.
         package let patience: Int
 
         /// Creates a client.
-        package init(target: ScriptAddress, source: ScriptAddress? = nil, steps: [ConversationStep], patience: Int = 5_000) {
-            (self.target, self.source, self.steps, self.patience) = (target, source, steps, patience)
+        package init(
+            target: ScriptAddress, source: ScriptAddress? = nil, sourceStride: UInt32 = 0, steps: [ConversationStep], patience: Int = 5_000
+        ) {
+            (self.target, self.source, self.sourceStride, self.steps, self.patience) = (target, source, sourceStride, steps, patience)
+        }
+
+        /// The address that a client connects from.
+        fileprivate func source(ofClient number: Int) -> SocketAddress? {
+            guard let address = source?.socketAddress, case .ip(.v4(let bits), let port) = address else { return source?.socketAddress }
+            return .ip(.v4(bits &+ UInt32(number) &* sourceStride), port: port)
         }
     }
 
@@ -31,8 +42,8 @@ package final class ScriptedClients: Sendable {
 
     /// Runs clients one after the other; each connection ends with its steps.
     package func run(_ script: Script, count: Int) -> [Transcript] {
-        (0..<count).map { _ in
-            guard var conversation = Self.connect(script) else { return Transcript(received: [], ending: .refused) }
+        (0..<count).map { number in
+            guard var conversation = Self.connect(script, number) else { return Transcript(received: [], ending: .refused) }
             _ = conversation.take(script.steps)
             close(conversation.descriptor)
             return conversation.transcript
@@ -41,8 +52,8 @@ package final class ScriptedClients: Sendable {
 
     /// Runs clients one after the other and keeps their connections under `name`, after those that it has.
     package func hold(_ script: Script, count: Int, as name: String) -> [Transcript] {
-        (0..<count).map { _ in
-            guard var conversation = Self.connect(script) else { return Transcript(received: [], ending: .refused) }
+        (0..<count).map { number in
+            guard var conversation = Self.connect(script, number) else { return Transcript(received: [], ending: .refused) }
             _ = conversation.take(script.steps)
             let kept = conversation
             held.withLock { $0[name, default: []].append(kept) }
@@ -67,10 +78,10 @@ package final class ScriptedClients: Sendable {
         }
     }
 
-    private static func connect(_ script: Script) -> Conversation? {
+    private static func connect(_ script: Script, _ number: Int) -> Conversation? {
         guard let target = script.target.socketAddress, let socket = try? Sockets.open(.stream, for: target) else { return nil }
         try? Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: socket.raw)
-        if let source = script.source?.socketAddress, (try? Sockets.bind(socket.raw, to: source)) == nil { return nil }
+        if let source = script.source(ofClient: number), (try? Sockets.bind(socket.raw, to: source)) == nil { return nil }
         _ = fcntl(socket.raw, F_SETFL, 0)
         limitWaits(SO_SNDTIMEO, to: script.patience, on: socket.raw)
         guard (try? Sockets.connect(socket.raw, to: target)) == .connected else { return nil }

@@ -14,7 +14,7 @@ package struct HashSettings: BitwiseCopyable, Equatable, Sendable {
     package var method = Method.mapBased
     /// The function of `balance hash`. It has no effect on `balance source`, which uses the address itself.
     package var function = KeyHash.sdbm
-    /// `avalanche`: whether the result of the function, or the address, is hashed once more.
+    /// `avalanche`: whether the result of the function, or the address, is hashed again.
     package var usesAvalanche = false
     /// `hash-balance-factor`: the most sessions of a server in percent of its share of the sessions (`LoadBound`), for `consistent` only; 0 for no limit.
     package var balanceFactor = 0

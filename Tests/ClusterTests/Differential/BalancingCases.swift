@@ -58,6 +58,20 @@ extension DifferentialCase {
             sections: listen(["balance source"], servers: ["weight 3", "weight 1 check", "weight 4"]), servers: .named(3),
             steps: sources.map { .visits(1, from: $0) } + DifferentialStep.takeDown("9002", "s2") + sources.map { .visits(1, from: $0) }),
         DifferentialCase(
+            name: "hash-types", rows: [.hashes, .otherAlgorithms],
+            sections: hashTypes.enumerated().map { number, type in
+                let weighted = servers(["weight 3", "weight 1", "weight 4"])
+                return "listen CASE_\(number)\n    bind HOST:\(80 + number)\n    balance source\n    \(type)\n    no log\n\(weighted)"
+            }.joined(),
+            servers: .named(3), steps: hashTypes.indices.map { .spread(1_000, to: "HOST:\(80 + $0)", from: "127.9.0.1:0", stride: 12_289) }),
+        DifferentialCase(
+            name: "hash-changes", rows: [.hashes, .weight],
+            sections: listen(
+                ["balance source", "hash-type consistent"], servers: ["weight 8 id 30", "weight 8 check", "weight 8 id 9"]),
+            servers: .named(3),
+            steps: [spread, .command("set server CASE/s1 weight 3"), spread, .statistics(["weight", "algo"])]
+                + DifferentialStep.takeDown("9002", "s2") + [spread]),
+        DifferentialCase(
             name: "random-draws", rows: [.otherAlgorithms], sections: listen(["balance random(2)"], servers: ["", "", ""]), servers: .named(3),
             steps: [.visits(60, .sameMembers)],
             varying: [IntendedDifference(why: "the draws are random", pattern: #"^\S+ \[TIME\].*$"#, replacement: "")]),
@@ -74,6 +88,10 @@ extension DifferentialCase {
             steps: DifferentialStep.takeDown("9001", "s1") + [.stays(1)] + DifferentialStep.bringBack("9001", "s1", as: .named("s1"))
                 + [.visits(1), .statistics(["scur"]), .release("held")]),
     ]
+
+    private static let hashTypes = ["hash-type map-based", "hash-type map-based sdbm avalanche", "hash-type consistent", "hash-type consistent sdbm"]
+
+    private static let spread = DifferentialStep.spread(100, to: "HOST:80", from: "127.9.0.1:0", stride: 12_289)
 
     /// Addresses of clients, spread over the bits that a hash uses.
     private static let sources = (0..<40).map { "127.\(9 + $0 % 7).\($0 * 37 % 256).\(1 + $0 * 91 % 250):0" }

@@ -54,6 +54,8 @@ enum DifferentialStep: Sendable {
     case serve(String, ServerConduct)
     /// Clients, one after the other.
     case clients(Int, to: String, from: String?, [ConversationStep], DistributionRule, patience: Int)
+    /// Clients that visit the frontend at this address, one after the other, from addresses with this distance.
+    case spread(Int, to: String, from: String, stride: UInt32)
     /// Clients that keep their connections under a name.
     case hold(Int, to: String, as: String, [ConversationStep], DistributionRule, patience: Int)
     /// More steps of these clients.

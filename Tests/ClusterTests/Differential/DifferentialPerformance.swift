@@ -106,6 +106,9 @@ struct DifferentialPerformance: Sendable {
         case .clients(let count, let target, let source, let steps, let rule, let patience):
             let script = ScriptedClients.Script(target: address(target), source: source.map(address), steps: steps, patience: patience)
             return rule.text(of: results(try side.stage.ask(.run(script, count: count))))
+        case .spread(let count, let target, let source, let stride):
+            let script = ScriptedClients.Script(target: address(target), source: address(source), sourceStride: stride, steps: DifferentialStep.visit)
+            return DistributionRule.sameOrder.text(of: results(try side.stage.ask(.run(script, count: count))))
         case .hold(let count, let target, let name, let steps, let rule, let patience):
             let script = ScriptedClients.Script(target: address(target), steps: steps, patience: patience)
             return rule.text(of: results(try side.stage.ask(.hold(script, count: count, name: "\(item.name) \(name)"))))

@@ -11,6 +11,7 @@ enum FeatureRow: String, CaseIterable, Sendable {
     case roundrobin = "balance roundrobin"
     case leastconn = "balance leastconn"
     case otherAlgorithms = "balance static-rr, first, source, random"
+    case hashes = "hash-type, hash-balance-factor, hash-key"
     case serverLines = "server, default-server, server-template, ports"
     case retries = "retries, option redispatch, retry-on"
     case backups = "backup, option allbackups"

@@ -60,6 +60,9 @@ struct VerdictLine: Sendable {
     private static let proxies =
         lines(.roundrobin, .proxy, ["balance roundrobin", "balance robin"]) + lines(.leastconn, .proxy, ["balance leastconn"])
         + lines(.otherAlgorithms, .proxy, ["balance static-rr", "balance first", "balance source", "balance random", "balance random(3)"])
+        + lines(.hashes, .proxy, ["hash-type consistent", "hash-type map-based wt6 avalanche", "hash-type map", "hash-type consistent avalanche"])
+        + lines(.hashes, .proxy, ["hash-balance-factor 150", "hash-balance-factor 50"])
+        + lines(.hashes, .proxy, ["hash-type consistent none"], differs: later) + lines(.hashes, .server, ["hash-key addr"], differs: later)
         + lines(.serverLines, .proxy, ["default-server inter 1s", "server-template t 2 127.0.0.1:8", "server t *:80", "server t :80", "server t 127.0.0.1:+1"])
         + lines(
             .retries, .proxy,

@@ -5,6 +5,7 @@ import Wire
 enum BalanceKeywords {
     static let retriesMax = 1_000
     static let drawsMax = 1_000
+    static let balanceFactorMax = 1_000_000
     /// The causes of `retry-on` that include failed connects, and those that only HTTP has.
     private static let retryCauses = ["conn-failure", "all-retryable-errors"]
     private static let retryCausesOfHTTP = [
@@ -13,7 +14,7 @@ enum BalanceKeywords {
     ]
 
     private static let redispatchDifference =
-        "On by default: a failed connect moves to another server at once, and a silent one after 1 s. With `balance source`, the session "
+        "On by default: a failed connect moves to another server at once, and a silent one after 1 s. With `balance source` and a map, the session "
         + "moves to another server, where HAProxy chooses the same one."
 
     static let proxies: [Keyword<ProxyDraft>] = [
@@ -26,6 +27,12 @@ enum BalanceKeywords {
             "fullconn", .serverSide, "<number>",
             "Number of sessions at which `minconn` has grown to `maxconn`; default: a tenth, rounded up, of the sum of `maxconn` over all frontends that name it.",
             fullconn),
+        Keyword(
+            "hash-balance-factor", .serverSide, "<percent>", differs: "No effect on `balance random`.",
+            "Most sessions of a server with `hash-type consistent`, in percent of its share: above 100; default 0: no limit.", hashBalanceFactor),
+        Keyword(
+            "hash-type", .serverSide, "map-based|consistent [sdbm|djb2|wt6|crc32|none] [avalanche]",
+            "How a hash of `balance source` selects a server; default `map-based`.", hashType),
         .option(
             "option allbackups", .serverSide,
             differs: "Without the option, only one backup is used, also with `static-rr`, where HAProxy 2.6 may use two.",
@@ -44,6 +51,16 @@ enum BalanceKeywords {
             "retry-budget", .serverSide, "<percent>", "Share of the new sessions that may move away from a silent server; default 20%.", retryBudget),
     ]
 
+    static let servers: [Keyword<ServerDraft>] = [
+        Keyword(
+            "hash-key", .server, "id|addr|addr-port",
+            "What selects the server's points on the ring of `hash-type consistent`: its `id` (the default), its address, or its address and port.", hashKey)
+    ]
+
+    @Sendable private static func hashKey(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.hashKey = try line.takeChoice(["id": .identifier, "addr": .address, "addr-port": .addressAndPort])
+    }
+
     @Sendable private static func balance(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         if let word = line.peek, let problem = problem(withForeign: word) { throw problem }
         if let word = line.peek, word.hasPrefix("random(") {
@@ -55,6 +72,24 @@ enum BalanceKeywords {
             "roundrobin": .roundRobin, "static-rr": .staticRoundRobin, "leastconn": .leastConnections, "first": .first, "source": .source,
             "random": .random(draws: BalanceAlgorithm.drawsDefault),
         ])
+    }
+
+    @Sendable private static func hashBalanceFactor(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let factor = try line.takeNumber(in: 0...balanceFactorMax)
+        guard factor == 0 || factor > 100 else {
+            throw .badValue(String(factor), of: line.keyword, expected: "0, or a percentage from 101 to \(balanceFactorMax)")
+        }
+        proxy.backend.hashing.balanceFactor = factor
+    }
+
+    /// As in HAProxy, `consistent` alone includes `avalanche`.
+    @Sendable private static func hashType(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let method = try line.takeChoice(["map-based": HashSettings.Method.mapBased, "consistent": .consistent])
+        let hasFunction = line.peek != nil
+        let function: KeyHash =
+            try hasFunction ? line.takeChoice(["sdbm": .sdbm, "djb2": .djb2, "wt6": .wt6, "crc32": .crc32, "none": .none]) : .sdbm
+        let usesAvalanche = try line.peek == nil ? method == .consistent && !hasFunction : line.takeChoice(["avalanche": true])
+        (proxy.backend.hashing.method, proxy.backend.hashing.function, proxy.backend.hashing.usesAvalanche) = (method, function, usesAvalanche)
     }
 
     /// The number of draws in `random(N)`. As in HAProxy, `random()` is `random`.

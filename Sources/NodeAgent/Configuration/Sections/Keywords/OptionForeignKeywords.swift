@@ -46,7 +46,7 @@ extension ServerOptions {
         ForeignKeywords(
             .checksServers,
             "check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck"),
-        ForeignKeywords(.choosesServers, "hash-key;non-stick;stick"),
+        ForeignKeywords(.choosesServers, "non-stick;stick"),
         ForeignKeywords(.reachesServers, "interface;socks4;tcp-md5sig;usesrc"),
         ForeignKeywords(
             .harmless(advice: "HAProxy refuses it in 'mode tcp' as well: keep HAProxy for the proxies that need it"), "redir"),

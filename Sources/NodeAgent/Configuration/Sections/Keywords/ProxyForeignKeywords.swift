@@ -93,7 +93,7 @@ enum ProxyForeignKeywords {
         ForeignKeywords(
             .choosesServers,
             """
-            stick;stick-table;persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity;use-server
+            stick;stick-table;persist;ignore-persist;hash-preserve-affinity;use-server
             transparent;option transparent
             """),
         ForeignKeywords(.encryption, "ssl-f-use"),

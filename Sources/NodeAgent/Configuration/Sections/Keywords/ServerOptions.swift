@@ -12,8 +12,8 @@ enum ServerOptions: KeywordPlace {
     private static let proxyOptionsOfTLS: Set<String> = ["cert-cn", "cert-key", "cert-sig", "ssl", "ssl-cipher"]
 
     static let keywords = KeywordTable(
-        own + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers
-            + SourceKeywords.servers + HTTPServerKeywords.servers)
+        own + BalanceKeywords.servers + CheckKeywords.servers + HealthKeywords.servers + ServerStateKeywords.servers + ConnectionKeywords.servers
+            + ZoneKeywords.servers + SourceKeywords.servers + HTTPServerKeywords.servers)
 
     private static let own: [Keyword<ServerDraft>] = [
         Keyword(
