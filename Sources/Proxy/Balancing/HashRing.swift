@@ -105,3 +105,19 @@ struct HashRing: Sendable {
         return low
     }
 }
+
+extension HashKey {
+    /// The number that the server's points are computed from.
+    ///
+    /// - SeeAlso: HAProxy 3.2, `chash_compute_server_key` in lb_chash.c. Like HAProxy on x86, it reads a 32-bit address as a little-endian number.
+    func number(identifier: Int, address: SocketAddress?) -> UInt32 {
+        guard self != .identifier, case .ip(let ip, let port) = address else {
+            return UInt32(truncatingIfNeeded: identifier) &* UInt32(WeightedTurns.weightMax)
+        }
+        let seed = self == .addressAndPort ? KeyHash.avalanche(UInt32(port)) : 0
+        switch ip {
+        case .v4(let bits): return KeyHash.avalanche(seed &+ bits.byteSwapped)
+        case .v6(let high, let low): return withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { XXHash.hash32($0, seed: seed) }
+        }
+    }
+}
