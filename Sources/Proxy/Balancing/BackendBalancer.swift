@@ -31,6 +31,8 @@ struct Grant: Equatable {
 struct BackendBalancer: Sendable {
     let algorithm: BalanceAlgorithm
     let hashing: HashSettings
+    /// True for hashes with a ring.
+    let usesRing: Bool
     /// `hash-balance-factor`.
     let bound: LoadBound
     let spillOver: Int
@@ -72,6 +74,7 @@ struct BackendBalancer: Sendable {
     init(_ backend: Backend, routes: [ServerRoute], firstServer: Int, fullConnections: Int, seed: UInt64) {
         (algorithm, spillOver, backupsShare) = (backend.balance, backend.spillOver, backend.usesAllBackups)
         (hashing, bound) = (backend.hashing, LoadBound(factor: backend.hashing.balanceFactor))
+        usesRing = backend.balance.isHashed && backend.hashing.method == .consistent
         (self.firstServer, self.fullConnections) = (firstServer, fullConnections)
         slots = backend.servers.map { BalancedServer($0) }
         hasDynamicLimits = slots.contains { $0.hasDynamicLimit }
@@ -83,21 +86,18 @@ struct BackendBalancer: Sendable {
         finishStart()
     }
 
-    /// True for hashes with a ring.
-    var usesRing: Bool { algorithm.isHashed && hashing.method == .consistent }
-
     // MARK: Servers
 
     /// The number of queued sessions.
     var waitingCount: Int { waiters.count }
 
     /// True when `server` is in the tier that takes sessions.
-    func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
+    mutating func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
 
-    func isServing(_ index: Int) -> Bool { !tiers.isEmpty && slots[index].rank == tiers[0].rank }
+    mutating func isServing(_ index: Int) -> Bool { !tiers.isEmpty && slots[index].rank == tiers[0].rank }
 
     /// True when a session that uses `current` and has tried `tried` could use a better server: in the serving tier, and not skipped.
-    func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
+    mutating func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
         guard !tiers.isEmpty, !tiers[0].rank.isSkipped else { return false }
         var tried = tried
         // A full list forgets its oldest server, which then counts as untried.
@@ -105,7 +105,7 @@ struct BackendBalancer: Sendable {
         return tiers[0].count > servingCount(tried)
     }
 
-    func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
+    mutating func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
 
     /// Applies a server's new route.
     ///
@@ -127,7 +127,7 @@ struct BackendBalancer: Sendable {
         if let rank { add(index, route, to: rank, atStart: atStart) }
     }
 
-    private func tierIndex(_ rank: TierRank) -> Int {
+    private mutating func tierIndex(_ rank: TierRank) -> Int {
         var (low, high) = (0, tiers.count)
         while low < high {
             let middle = (low + high) / 2
@@ -185,7 +185,7 @@ struct BackendBalancer: Sendable {
 // MARK: - Room
 
 extension BackendBalancer {
-    func hasRoom(_ index: Int) -> Bool { slots[index].roomAt <= load }
+    mutating func hasRoom(_ index: Int) -> Bool { slots[index].roomAt <= load }
 
     /// Updates the server's room after a change of its sessions or its limit.
     private mutating func updateRoom(_ index: Int) {
@@ -309,7 +309,7 @@ extension BackendBalancer {
         return true
     }
 
-    /// Removes and returns the queued session at `place`, an index that `waiters.first(where:)` has returned.
+    /// Removes and returns the queued session at `place`, one of `waiters.places`.
     private mutating func removeWaiter(at place: Int) -> Waiter {
         let waiter = waiters.remove(at: place)
         forget(waiter)
@@ -345,7 +345,7 @@ extension BackendBalancer {
         var grants: [Grant] = []
         hasRoomForWaiters = false
         while waiters.count > 0, !tiers.isEmpty, tiers[0].hasReady(isFar: false) || tiers[0].hasReady(isFar: true) {
-            guard let place = waiters.first(where: { onlyServer(of: $0).map { hasRoom($0) } ?? true }) else { break }
+            guard let place = firstWaiter(for: nil) else { break }
             let waiter = removeWaiter(at: place)
             let preferred = onlyServer(of: waiter) ?? index.flatMap { isServing($0) && slots[$0].isReady ? $0 : nil }
             guard let next = preferred ?? pick(TriedServers(), isFar: false) ?? pick(TriedServers(), isFar: true) else { break }
@@ -356,12 +356,23 @@ extension BackendBalancer {
     }
 
     /// The only server that a queued session can use; `nil` for any.
-    private func onlyServer(of waiter: Waiter) -> Int? { waiter.server.flatMap { isServing($0) ? Int($0) - firstServer : nil } }
+    private mutating func onlyServer(of waiter: Waiter) -> Int? {
+        guard let server = waiter.server, isServing(server) else { return nil }
+        return Int(server) - firstServer
+    }
+
+    /// The place of the session that has waited longest among those that can use the server at `index`; with `nil`, among those whose only server has room.
+    private mutating func firstWaiter(for index: Int?) -> Int? {
+        for place in waiters.places {
+            guard let only = onlyServer(of: waiters[place]) else { return place }
+            if only == index || index == nil && hasRoom(only) { return place }
+        }
+        return nil
+    }
 
     /// Removes and returns the session that has waited longest among those that can use `server`.
     private mutating func takeWaiter(for server: UInt32) -> Waiter? {
-        let index = Int(server) - firstServer
-        guard waiters.count > 0, let place = waiters.first(where: { onlyServer(of: $0).map { $0 == index } ?? true }) else { return nil }
+        guard let place = firstWaiter(for: Int(server) - firstServer) else { return nil }
         return removeWaiter(at: place)
     }
 
@@ -378,7 +389,7 @@ extension BackendBalancer {
     }
 
     /// The choice of a session that can use only the server at `index` and has to wait.
-    func fullChoice(_ index: Int) -> Choice {
+    mutating func fullChoice(_ index: Int) -> Choice {
         slots[index].isQueueFull ? .refused(UInt32(firstServer + index)) : .full(UInt32(firstServer + index))
     }
 

@@ -41,12 +41,12 @@ extension BackendBalancer {
         }
     }
 
-    private func turnMap(isFar: Bool) -> [UInt16] {
+    private mutating func turnMap(isFar: Bool) -> [UInt16] {
         SourceMap.places(weights: slots.indices.map { isServing($0) && slots[$0].isFar == isFar ? servers.weights[$0] : 0 }, unit: mapUnit)
     }
 
     /// The map of hashes. If there are near and far servers, their weights are scaled so that far servers get the share of `spill-over`.
-    private func hashedMap() -> [UInt16] {
+    private mutating func hashedMap() -> [UInt16] {
         guard let tier = tiers.first else { return [] }
         let weights = slots.indices.map { isServing($0) ? servers.weights[$0] : 0 }
         guard tier.hasNearAndFar else { return SourceMap.places(weights: weights, unit: mapUnit) }

@@ -27,15 +27,18 @@ struct WaitingQueue: Sendable {
         if waiter.server == nil { freeCount += 1 }
     }
 
-    /// The index of the first session that satisfies `predicate`.
-    func first(where predicate: (Waiter) -> Bool) -> Int? { waiters[head...].firstIndex(where: predicate) }
+    /// The places of the queued sessions, in their order.
+    var places: Range<Int> { head..<waiters.count }
+
+    /// The session at `place`, one of `places`.
+    subscript(place: Int) -> Waiter { waiters[place] }
 
     /// Removes and returns `session` of `thread`; `nil` when it is not queued.
     mutating func remove(thread: Int, session: UInt64) -> Waiter? {
-        first { $0.thread == thread && $0.session == session }.map { remove(at: $0) }
+        places.first { waiters[$0].thread == thread && waiters[$0].session == session }.map { remove(at: $0) }
     }
 
-    /// Removes and returns the session at `index`, which `first(where:)` has returned.
+    /// Removes and returns the session at `index`, one of `places`.
     mutating func remove(at index: Int) -> Waiter {
         let waiter = waiters[index]
         if waiter.server == nil { freeCount -= 1 }

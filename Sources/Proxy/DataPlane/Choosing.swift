@@ -13,12 +13,12 @@ extension ForwardingThread {
     }
 
     /// Chooses a usable server that this session has not tried, by the backend's algorithm, and takes a place at it.
-    func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
+    mutating func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
         state.takePlace(of: Int(session.pointee.backend), sessions[extrasOf: session].tried, hash: hash(of: session))
     }
 
     /// The hash of the session's key; `nil` if the session has no key, or if its backend's algorithm uses none. A session without a key takes turns.
-    private func hash(of session: UnsafeMutablePointer<Session>) -> UInt32? {
+    private mutating func hash(of session: UnsafeMutablePointer<Session>) -> UInt32? {
         let rules = state.backendRules[Int(session.pointee.backend)]
         switch rules.pointee.balance {
         // As in HAProxy, clients that connect through a UNIX socket have no address.
