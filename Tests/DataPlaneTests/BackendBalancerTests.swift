@@ -17,6 +17,12 @@ struct BalancerBench {
     /// The number of the backend's sessions: those that hold a place, and those that wait.
     var load: Int { held + balancer.waitingCount }
 
+    /// True when the server at `index` is in the tier that takes sessions.
+    mutating func isServing(_ index: Int) -> Bool { balancer.isServing(UInt32(Self.first + index)) }
+
+    /// True when another server is a better choice for a session at the server `current`.
+    mutating func hasOther(than current: Int, _ tried: TriedServers) -> Bool { balancer.hasOther(than: UInt32(Self.first + current), tried) }
+
     /// Servers with these weights, in HAProxy's units; those with weight 0 are not usable.
     init(_ weights: [Int], balance: BalanceAlgorithm = .roundRobin, edit: (inout Backend, inout [ServerRoute]) -> Void = { _, _ in }) {
         var backend = Backend(name: "b", identifier: 1)
@@ -205,7 +211,7 @@ struct BackendBalancerTests {
         func hasOther(_ current: Int, _ tried: [Int] = []) -> Bool {
             var servers = TriedServers()
             for server in tried { servers.insert(UInt32(BalancerBench.first + server)) }
-            return bench.balancer.hasOther(than: UInt32(BalancerBench.first + current), servers)
+            return bench.hasOther(than: current, servers)
         }
         #expect(hasOther(0) && hasOther(0, [0]) && !hasOther(0, [1]))
         bench.route(1) { $0.isSkipped = true }
@@ -306,7 +312,7 @@ struct BackendBalancerTests {
                 case .none: #expect((0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")
                 case .allTried, .refused: Issue.record("seed \(seed), step \(step): no server was tried, and no queue has a limit")
                 case .full(let only):
-                    let serving = (0..<count).filter { bench.balancer.isServing(UInt32(BalancerBench.first + $0)) }
+                    let serving = (0..<count).filter { bench.isServing($0) }
                     let wanted = only.map { Int($0) - BalancerBench.first }
                     #expect(serving.allSatisfy { !hasRoom($0) || wanted != nil && wanted != $0 }, "seed \(seed), step \(step)")
                     if let place = bench.wait(step, for: wanted) { held[place] += 1 } else { waiting[step] = wanted }
@@ -314,12 +320,13 @@ struct BackendBalancerTests {
             }
             for grant in grants {
                 let server = Int(grant.server) - BalancerBench.first
-                #expect(hasRoom(server) && bench.balancer.isServing(grant.server), "seed \(seed), step \(step)")
+                let isServing = bench.isServing(server)
+                #expect(hasRoom(server) && isServing, "seed \(seed), step \(step)")
                 held[server] += 1
                 #expect(waiting.removeValue(forKey: grant.waiter.session) != nil, "seed \(seed), step \(step)")
             }
             #expect(bench.balancer.waitingCount == waiting.count, "seed \(seed), step \(step)")
-            let serving = (0..<count).filter { bench.balancer.isServing(UInt32(BalancerBench.first + $0)) }
+            let serving = (0..<count).filter { bench.isServing($0) }
             let isRoomWasted = serving.contains(where: hasRoom) && waiting.values.contains { $0.map { !serving.contains($0) || hasRoom($0) } ?? true }
             #expect(!isRoomWasted, "seed \(seed), step \(step): a session waits although a server has room")
             #expect(serving.isEmpty == (0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")

@@ -7,7 +7,7 @@ import Wire
 @Suite("A backend's queue")
 struct WaitingQueueTests {
     private func take(_ queue: inout WaitingQueue, for server: UInt32) -> Waiter? {
-        queue.first { $0.server == nil || $0.server == server }.map { queue.remove(at: $0) }
+        queue.places.first { queue[$0].server == nil || queue[$0].server == server }.map { queue.remove(at: $0) }
     }
 
     @Test("serves sessions in the order of their arrival, and passes over those that wait for another server")
